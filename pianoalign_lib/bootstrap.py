@@ -1,0 +1,79 @@
+"""Bootstrap intervals over recordings.
+
+Conventions
+-----------
+Notes of one recording share its piano, room and player and are not independent, so recordings, not
+notes, are drawn with replacement. The value of a draw is the *pooled* share: hits of all drawn
+recordings divided by their notes. Intervals are 95 % percentile intervals. Every function draws
+from ``numpy.random.default_rng(seed)`` alone, so equal seeds and equally many recordings give equal
+draws: this is what pairs two methods evaluated on the same recordings.
+
+The intervals describe the choice of recordings. They say nothing about another training run of the
+same network, another piano, or another corpus.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+SAMPLES = 2000
+SEED = 7
+
+
+def resampled_shares(
+    hits: NDArray[np.number], notes: NDArray[np.number], samples: int = SAMPLES, seed: int = SEED
+) -> NDArray[np.float64]:
+    """Draw recordings with replacement and return the pooled share of hits of each draw.
+
+    Parameters
+    ----------
+    hits : array, shape (recordings,) or (recordings, k)
+        Number of hits in each recording (k columns: k tolerances at once).
+    notes : array, shape (recordings,)
+        Number of notes in each recording, each at least 1.
+
+    Returns
+    -------
+    array, shape (samples,) or (samples, k)
+    """
+    weights = _draws(len(notes), samples, seed)
+    pooled_notes = weights @ np.asarray(notes, dtype=float)
+    pooled_hits = weights @ np.asarray(hits, dtype=float)
+    return (pooled_hits.T / pooled_notes).T
+
+
+def interval(
+    hits: NDArray[np.number], notes: NDArray[np.number], samples: int = SAMPLES, seed: int = SEED
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lower and the upper bound of the pooled share, each of shape () or (k,).
+
+    With fewer than two recordings both are NaN: one recording tells nothing about others.
+    """
+    if len(notes) < 2:
+        unknown = np.full(np.shape(hits)[1:], np.nan)
+        return unknown, unknown.copy()
+    return bounds(resampled_shares(hits, notes, samples, seed))
+
+
+def bounds(
+    draws: NDArray[np.float64], method: Literal["linear", "nearest"] = "linear"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the 2.5th and the 97.5th percentile of draws, over their first axis."""
+    tail = 100 * (1 - CONFIDENCE) / 2
+    lo, hi = np.percentile(draws, [tail, 100 - tail], axis=0, method=method)
+    return lo, hi
+
+
+@lru_cache(maxsize=16)
+def _draws(recordings: int, samples: int, seed: int) -> NDArray[np.float64]:
+    """How often each recording occurs in each draw, shape (samples, recordings)."""
+    rng = np.random.default_rng(seed)
+    shares = np.full(recordings, 1 / recordings)
+    counts = rng.multinomial(recordings, shares, size=samples).astype(np.float64)
+    counts.flags.writeable = False  # shared by every caller through the cache
+    return counts

@@ -1,0 +1,198 @@
+"""``params.yaml`` as checked values, and where a corpus keeps its files.
+
+The project root is the nearest folder, from the working directory upwards, that holds a
+``params.yaml``; notebooks and commands therefore work from any folder inside the project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ConfigError
+
+REPRESENTATIONS = ("log_cqt", "cqt", "log_mel", "mel")
+FRAME_RATES = (50, 100, 200)
+RECURRENCES = ("lstm", "gru", "none")
+
+
+@dataclass(frozen=True)
+class VariantConfig:
+    """One variant of the paper's network: what goes in, and how it looks across time."""
+
+    name: str
+    representation: str = "log_cqt"
+    fps: int = 100
+    recurrence: str = "lstm"
+    bidirectional: bool = True
+
+    def __post_init__(self) -> None:
+        for key, allowed in (
+            ("representation", REPRESENTATIONS),
+            ("fps", FRAME_RATES),
+            ("recurrence", RECURRENCES),
+        ):
+            value = getattr(self, key)
+            if value not in allowed:
+                raise ConfigError(
+                    f"params.yaml: variant '{self.name}' has {key}={value!r}; choose one of {allowed}"
+                )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Hyperparameters of one training run (topic ``training`` of ``params.yaml``)."""
+
+    seed: int
+    note_ms: float
+    excerpt_s: float
+    batch_size: int
+    learning_rate: float
+    epochs: int
+    steps_per_epoch: int
+    patience: int
+    output_bias: float
+    output_speed: float
+
+
+@dataclass(frozen=True)
+class CorpusPaths:
+    """Where everything that belongs to one corpus lives."""
+
+    root: Path
+    corpus: str
+
+    @property
+    def data(self) -> Path:
+        """Folder of the large, git-ignored files."""
+        return self.root / "data" / self.corpus
+
+    @property
+    def sources(self) -> Path:
+        return self.data / "sources"
+
+    @property
+    def predictions(self) -> Path:
+        return self.data / "predictions"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints" / self.corpus
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results" / self.corpus
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures" / self.corpus
+
+    def split(self, name: str) -> Path:
+        """Folder of a rendered part: ``eval`` or ``train``."""
+        return self.data / name
+
+    def run(self, variant: str) -> Path:
+        """Folder of one training run."""
+        return self.data / "runs" / variant
+
+
+def project_root() -> Path:
+    """Return the nearest folder upwards that holds ``params.yaml``.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return folder
+    raise ConfigError(f"{here}: no params.yaml here or above; run this inside the project's folder")
+
+
+def corpus_paths(corpus: str, root: Path | None = None) -> CorpusPaths:
+    """Return the folders of `corpus` under `root` (the project root unless given)."""
+    return CorpusPaths(root or project_root(), corpus)
+
+
+@cache
+def _read_params(path: Path, _stamp: int) -> dict[str, Any]:
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: cannot be read ({reason}); restore it from git") from error
+    if not isinstance(params, dict):
+        raise ConfigError(f"{path}: holds no settings; restore it from git")
+    return params
+
+
+def load_params(root: Path | None = None) -> dict[str, Any]:
+    """Return the whole of ``params.yaml`` as nested dictionaries."""
+    path = (root or project_root()) / "params.yaml"
+    if not path.is_file():
+        raise ConfigError(f"{path}: not found; restore it from git")
+    return _read_params(path, path.stat().st_mtime_ns)
+
+
+def topic(params: dict[str, Any], name: str) -> Any:
+    """Return one topic of the parameters.
+
+    Raises
+    ------
+    ConfigError
+        If the topic is missing.
+    """
+    if name not in params:
+        raise ConfigError(f"params.yaml: the topic '{name}' is missing; restore it from git")
+    return params[name]
+
+
+def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
+    """Return the variant `name`: the topic ``crnn`` with the variant's differences.
+
+    Raises
+    ------
+    ConfigError
+        If the variant is unknown or one of its settings is.
+    """
+    variants = topic(params, "variants")
+    if name not in variants:
+        raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
+    settings = {**topic(params, "crnn"), **(variants[name] or {})}
+    unknown = set(settings) - {field.name for field in fields(VariantConfig)}
+    if unknown:
+        raise ConfigError(f"params.yaml: variant '{name}' has unknown settings {sorted(unknown)}")
+    return VariantConfig(name=name, **settings)
+
+
+def training_config(params: dict[str, Any]) -> TrainingConfig:
+    """Return the topic ``training``.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is missing, unknown or not a positive number where it must be.
+    """
+    settings = topic(params, "training")
+    try:
+        config = TrainingConfig(**settings)
+    except TypeError as error:
+        raise ConfigError(f"params.yaml: training: {error}") from error
+    for key, value in asdict(config).items():
+        if key not in ("output_bias", "seed") and not value > 0:
+            raise ConfigError(f"params.yaml: training.{key} is {value}; it must be positive")
+    return config
+
+
+def digest(value: Any) -> str:
+    """Return twelve hexadecimal digits that change when `value` (JSON-like) does."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

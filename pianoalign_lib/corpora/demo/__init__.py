@@ -1,0 +1,1 @@
+"""The embedded corpus: human performances rendered on sampled pianos, from package registries."""

@@ -1,0 +1,120 @@
+"""The one look of all figures, and figures in files: SVG, PDF, PNG and the data behind them.
+
+The files hold no date and no name of the program, and SVG's identifiers are seeded, so that equal
+data make equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .files import atomic_path, write_text
+
+PNG_DPI = 200
+INK = "#222222"
+MUTED = "#6e6e6e"
+
+# One colour and marker per method, in every figure: the colours of Okabe & Ito, then Tol's muted
+# ones, told apart with any kind of colour vision; markers serve prints without colour.
+METHOD_STYLE: dict[str, dict[str, str]] = {
+    "none": {"color": "#6e6e6e", "marker": "o"},
+    "dtw": {"color": "#e69f00", "marker": "s"},
+    "crnn": {"color": "#0072b2", "marker": "D"},
+    "hybrid": {"color": "#009e73", "marker": "^"},
+    "cnn": {"color": "#d55e00", "marker": "v"},
+    "gru": {"color": "#cc79a7", "marker": "P"},
+    "lstm_uni": {"color": "#56b4e9", "marker": "X"},
+    "crnn_cqt": {"color": "#999933", "marker": "<"},
+    "crnn_logmel": {"color": "#882255", "marker": ">"},
+    "crnn_mel": {"color": "#aa4499", "marker": "h"},
+    "crnn_50fps": {"color": "#44aa99", "marker": "p"},
+    "crnn_200fps": {"color": "#332288", "marker": "*"},
+}
+_OTHER = {"color": INK, "marker": "."}
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 11,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 7,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "pianoalign",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+_METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw with the project's look inside a ``with`` block."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def method_style(method: str) -> dict[str, str]:
+    """Return the colour and the marker of a method, as keywords of ``Axes.plot``."""
+    return METHOD_STYLE.get(method, _OTHER)
+
+
+def line_style(method: str) -> dict[str, Any]:
+    """Return the keywords of ``Axes.plot`` for a line with a point per value of a method."""
+    points = {"markeredgecolor": "white", "markeredgewidth": 0.6, "clip_on": False, "zorder": 3}
+    return {**method_style(method), **points}
+
+
+def save_figure(
+    figure: Figure, folder: str | Path, name: str, data: pd.DataFrame | None = None
+) -> list[Path]:
+    """Write ``<name>.svg``, ``.pdf`` and ``.png``, and ``<name>.csv`` if there are data.
+
+    Raises
+    ------
+    PianoAlignError
+        If a file cannot be written.
+    """
+    paths = []
+    for suffix, metadata in _METADATA.items():
+        path = Path(folder) / f"{name}.{suffix}"
+        with style(), atomic_path(path) as temporary:
+            figure.savefig(temporary, format=suffix, dpi=PNG_DPI, metadata=metadata)
+        paths.append(path)
+    if data is not None:
+        path = Path(folder) / f"{name}.csv"
+        write_text(path, data.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+        paths.append(path)
+    return paths

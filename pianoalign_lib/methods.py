@@ -1,0 +1,119 @@
+"""Every way to place notes: a method is prepared once per recording, then given loose notes.
+
+``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note, and
+``hybrid`` warps first and lets the network move each note after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .checkpoints import load_checkpoint
+from .config import CorpusPaths, variant_config
+from .decoding import place_notes
+from .dtw import audio_features, map_notes, note_features, warping_path
+from .errors import ConfigError
+from .features import compute_features
+from .inference import RecordingEncoder
+
+HYBRID_VARIANT = "crnn"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a method says of the notes it was given, in their row order.
+
+    Attributes
+    ----------
+    onset_s : np.ndarray [shape=(n_notes,)]
+    confidence : np.ndarray [shape=(n_notes,), dtype=float32]
+        0 to 1; NaN where the method gives none.
+    placed : np.ndarray [shape=(n_notes,), dtype=bool]
+        False where the note keeps its input onset because the method lost it.
+    """
+
+    onset_s: np.ndarray
+    confidence: np.ndarray
+    placed: np.ndarray
+
+
+Aligner = Callable[[pd.DataFrame], Placement]
+
+
+def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str, Any]) -> Aligner:
+    """Return a function that aligns note tables to one recording.
+
+    Parameters
+    ----------
+    method
+        ``none``, ``dtw``, ``hybrid`` or a variant of ``params.yaml``.
+    audio : np.ndarray [shape=(n_samples,)]
+        Mono, 16 kHz.
+    paths
+        The corpus whose checkpoints are used.
+    params
+        All of ``params.yaml``.
+
+    Raises
+    ------
+    ConfigError
+        If the method is unknown.
+    CheckpointError
+        If its checkpoint is missing or of another variant.
+    """
+    if method == "none":
+        return _keep
+    if method == "dtw":
+        return _DtwAligner(audio)
+    if method == "hybrid":
+        warp, network = _DtwAligner(audio), _network(HYBRID_VARIANT, audio, paths, params)
+        return partial(_warp_then_move, warp, network)
+    if method not in params["variants"]:
+        known = ["none", "dtw", "hybrid", *params["variants"]]
+        raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(known)}")
+    return _network(method, audio, paths, params)
+
+
+def _keep(notes: pd.DataFrame) -> Placement:
+    onset_s = notes["onset_s"].to_numpy(copy=True)
+    return Placement(onset_s, np.full(len(notes), np.nan, np.float32), np.ones(len(notes), bool))
+
+
+class _DtwAligner:
+    """MrMsDTW with the recording's features computed once."""
+
+    def __init__(self, audio: np.ndarray) -> None:
+        self._recording = audio_features(audio)
+
+    def warp(self, notes: pd.DataFrame) -> pd.DataFrame:
+        """Return `notes` on the recording's time."""
+        return map_notes(warping_path(self._recording, note_features(notes)), notes)
+
+    def __call__(self, notes: pd.DataFrame) -> Placement:
+        return _keep(self.warp(notes))
+
+
+def _network(variant_name: str, audio: np.ndarray, paths: CorpusPaths, params: dict) -> Aligner:
+    variant = variant_config(params, variant_name)
+    path = paths.checkpoints / f"{variant_name}.safetensors"
+    model, info = load_checkpoint(path, expected=variant)
+    features = compute_features(audio, variant.representation, variant.fps)
+    encoder = RecordingEncoder(model, features, variant.fps)
+    max_shift_s = params["decoding"]["max_shift_ms"] / 1000.0
+
+    def place(notes: pd.DataFrame) -> Placement:
+        posterior = encoder.posterior(notes)
+        return Placement(*place_notes(notes, posterior, variant.fps, info.threshold, max_shift_s))
+
+    return place
+
+
+def _warp_then_move(warp: _DtwAligner, network: Aligner, notes: pd.DataFrame) -> Placement:
+    """DTW, then the network; a note the network loses keeps what DTW gave it."""
+    return network(warp.warp(notes))

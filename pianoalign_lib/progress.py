@@ -1,0 +1,20 @@
+"""One progress bar for every long job: what is done, how fast, and when it will end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Iterator[Item]:
+    """Yield `items`, showing progress and the remaining time on stderr.
+
+    Where stderr is no terminal (a log, CI), a line every ten seconds is enough.
+    """
+    interval_s = 0.5 if sys.stderr.isatty() else 10.0
+    yield from tqdm(items, desc=label, total=total, mininterval=interval_s, maxinterval=interval_s)

@@ -1,0 +1,85 @@
+"""A tiny project that tests can train and evaluate in seconds: eight recordings of toy tones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pianoalign_lib.audio import SAMPLE_RATE, write_flac
+from pianoalign_lib.config import CorpusPaths, corpus_paths
+from pianoalign_lib.corpora.recordings import Recording, audio_path, notes_path, write_index
+from pianoalign_lib.files import sha256_file
+from pianoalign_lib.notes import note_table
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def toy_notes(rng: np.random.Generator, seconds: float):
+    """Return a note table of single tones, 0.2 s apart, between middle C and the C above."""
+    onset_s = np.arange(1.0, seconds - 1.0, 0.2) + rng.uniform(0, 0.05)
+    pitch = rng.integers(60, 73, len(onset_s))
+    return note_table(pitch, rng.integers(50, 100, len(onset_s)), onset_s, onset_s + 0.15)
+
+
+def toy_audio(notes, seconds: float) -> np.ndarray:
+    """Return decaying tones with a sharp attack on each onset."""
+    audio = np.zeros(round(seconds * SAMPLE_RATE))
+    for note in notes.itertuples():
+        first = round(note.onset_s * SAMPLE_RATE)
+        time_s = np.arange(len(audio) - first) / SAMPLE_RATE
+        hz = 440.0 * 2 ** ((note.pitch - 69) / 12)
+        audio[first:] += 0.2 * np.sin(2 * np.pi * hz * time_s) * np.exp(-time_s / 0.08)
+    return audio.astype(np.float32)
+
+
+def write_toy_part(folder: Path, names: list[tuple[str, str, str]], seconds: float = 8.0) -> None:
+    """Write recordings given as (name, split, test set)."""
+    rows = []
+    for index, (name, split, test_set) in enumerate(names):
+        notes = toy_notes(np.random.default_rng(index), seconds)
+        write_flac(audio_path(folder, name), toy_audio(notes, seconds))
+        notes_path(folder, name).parent.mkdir(exist_ok=True)
+        notes.to_parquet(notes_path(folder, name))
+        sha256 = sha256_file(audio_path(folder, name))
+        rows.append(
+            Recording(name, split, test_set, name, "toy", "dry", seconds, len(notes), sha256)
+        )
+    write_index(folder, rows)
+
+
+@pytest.fixture
+def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CorpusPaths:
+    """Return the folders of a small corpus inside a project of its own, which is the cwd."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["training"] |= {"epochs": 3, "steps_per_epoch": 3, "batch_size": 2, "excerpt_s": 0.5}
+    params["evaluation"]["bootstrap"]["samples"] = 50
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    paths = corpus_paths("demo")
+    write_toy_part(paths.split("train"), [(f"t{i}", "train", "") for i in range(3)])
+    held_out = [("v0", "validation", ""), ("e0", "test", "test"), ("e1", "test", "test")]
+    write_toy_part(paths.split("eval"), [*held_out, ("r0", "test", "room")])
+    return paths
+
+
+@pytest.fixture
+def repository() -> Path:
+    """Return the repository's own folder."""
+    return ROOT
+
+
+@pytest.fixture
+def copy_checkpoint(repository: Path):
+    """Return a function that puts a shipped checkpoint into a toy project."""
+
+    def copy(paths: CorpusPaths, variant: str) -> Path:
+        target = paths.checkpoints / f"{variant}.safetensors"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(repository / "checkpoints" / "demo" / target.name, target)
+        return target
+
+    return copy

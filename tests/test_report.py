@@ -1,0 +1,238 @@
+"""The report page: everything is on it, nothing is fetched by it, and gaps are named."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pianoalign_lib.errors import PianoAlignError
+from pianoalign_lib.report import FIGURES, NOTEBOOK_TITLES, TABLES, build_report
+from pianoalign_lib.report_page import BADGES
+from pianoalign_lib.table_files import Provenance, write_table
+from pianoalign_lib.table_markdown import read_markdown_table
+from pianoalign_lib.table_model import Column, Missing, Number, Percent, Table
+from pianoalign_lib.verdicts import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 4"><path id="a" d="M0 0h8v4z"/></svg>'
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+def provenance(version: str = "0.1.0") -> Provenance:
+    return Provenance("demo", "ab" * 32, {"a_b": 1}, 1, {"crnn": "12345678"}, version)
+
+
+def scores(name: str) -> Table:
+    columns = [
+        Column("condition", "Timing errors"),
+        Column("method", "Method"),
+        Column("raw", "10 ms", group="raw", interval=True),
+        Column("raw_ms", "Median error (ms)", group="raw"),
+        Column("calibrated", "10 ms", group="calibrated"),
+    ]
+    rows = [
+        ["±100 ms per note", "DTW", Percent(0.175, 0.13, 0.23), Number(33.8, 1), Percent(0.2)],
+        ["±100 ms per note", "A|B_c*d", Percent(0.8, 0.7, 0.9), Number(4, 1), Missing("–", "why")],
+        ["<none>", "DTW", Percent(0.1, 0.0, 0.2), Number(1234.5, 1), Percent(0.3)],
+    ]
+    return Table(name, f"Table 0. {name}: notes within a tolerance (%)", columns, rows, ["A note."])
+
+
+def claims() -> Table:
+    columns = [Column("id", "Id"), Column("verdict", "Verdict"), Column("reason", "Reason")]
+    rows = [
+        ["C1", REPRODUCED, "the interval includes the paper's value, " * 3],
+        ["C2", NOT_REPRODUCED, "below"],
+        ["C3", NOT_TESTABLE, "no real recordings"],
+        ["C4", REPRODUCED, "above"],
+    ]
+    return Table("claims", "The paper's claims, tested on this corpus", columns, rows)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with every file the report shows."""
+    root = tmp_path / "a project"
+    results, figures = root / "results" / "demo", root / "figures" / "demo"
+    (results / "notebooks").mkdir(parents=True)
+    figures.mkdir(parents=True)
+    (root / "params.yaml").write_text("corpora: [demo]\n")
+    for name in TABLES:
+        write_table(
+            claims() if name == "claims" else scores(name), results / "tables", provenance()
+        )
+    for name in FIGURES:
+        for suffix in ("svg", "pdf", "png", "csv"):
+            (figures / f"{name}.{suffix}").write_text(SVG)
+    for name in NOTEBOOK_TITLES:
+        (results / "notebooks" / f"{name}.ipynb").write_text("{}")
+    return root
+
+
+class Page(HTMLParser):
+    """What a browser would find; refuses tags that are not closed in order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append((self.open[-1], data))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_page_holds_every_table_figure_and_notebook(project: Path) -> None:
+    path = build_report("demo", root=project)
+    assert path == project / "results" / "demo" / "report.html"
+    page = Page(path)
+    assert page.all("html") == [{"lang": "en"}]
+    assert [a["id"] for a in page.all("article")] == [*TABLES, *FIGURES]
+    assert len(page.all("table")) == len([text for tag, text in page.texts if tag == "caption"])
+    assert len(page.all("table")) == len(TABLES)
+    images = page.all("img")
+    assert len(images) == len(FIGURES)
+    for image in images:
+        assert len(image["alt"]) > 20
+        kind, data = image["src"].split(",")
+        assert (kind, base64.b64decode(data).decode()) == ("data:image/svg+xml;base64", SVG)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for attributes in (attributes for _, attributes in page.tags):
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+
+
+def test_links_lead_to_files_or_places_of_the_page_and_nothing_is_fetched(project: Path) -> None:
+    path = build_report("demo", root=project)
+    page = Page(path)
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    targets = [link["href"] for link in page.all("a")]
+    for target in targets:
+        if target.startswith("#"):
+            assert target[1:] in ids
+        else:
+            assert (path.parent / target).is_file(), target
+    for name in NOTEBOOK_TITLES:
+        assert f"notebooks/{name}.ipynb" in targets
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|@import|url\(", text)
+
+
+def test_cells_headers_and_verdicts_are_those_of_the_tables(project: Path) -> None:
+    page = Page(build_report("demo", root=project))
+    cells = [text for tag, text in page.texts if tag == "td"]
+    assert cells.count("17.5 [13.0, 23.0]") == len(TABLES) - 1
+    assert "A|B_c*d" in cells
+    assert "1,234.5" in cells
+    headers = [text for tag, text in page.texts if tag == "th"]
+    # Labels that repeat are shown once for their rows; markup in a label is text.
+    assert headers.count("±100\N{NO-BREAK SPACE}ms per note") == len(TABLES) - 1
+    assert headers.count("<none>") == len(TABLES) - 1
+    spans = [a for a in page.all("th") if a.get("rowspan") == "2"]
+    assert len(spans) == len(TABLES) - 1
+    assert {a.get("scope") for a in spans} == {"rowgroup"}
+    groups = [a["colspan"] for a in page.all("th") if a.get("class") == "group"]
+    assert groups == ["2", "1"] * (len(TABLES) - 1)
+    badges = [a["class"] for a in page.all("span") if "class" in a]
+    assert badges == ["badge good", "badge bad", "badge open", "badge good"]
+    shown = " ".join(text for _, text in page.texts)
+    assert "4 claims: 2 reproduced, 1 not reproduced, 1 not testable here" in shown
+    assert "crnn 12345678" in shown
+
+
+def test_merged_cells_leave_every_row_as_wide_as_the_header(project: Path) -> None:
+    page = Page(build_report("demo", root=project))
+    widths: list[list[int]] = []
+    for tag, attributes in page.tags:
+        if tag == "table":
+            widths.append([])
+            above: list[int] = []  # rows that a merged cell still reaches into, per such cell
+        elif tag == "tr":
+            above = [rows - 1 for rows in above if rows > 1]
+            widths[-1].append(len(above))
+        elif tag in ("th", "td"):
+            widths[-1][-1] += int(attributes.get("colspan") or 1)
+            above.append(int(attributes.get("rowspan") or 1))
+    assert widths == [[3] * 5] + [[5] * 5] * (len(TABLES) - 1)
+
+
+def test_same_files_make_the_same_bytes(project: Path) -> None:
+    path = build_report("demo", root=project)
+    first = path.read_bytes()
+    elsewhere = project.parent / "moved"
+    shutil.copytree(project, elsewhere)
+    path.unlink()
+    assert build_report("demo", root=project).read_bytes() == first
+    assert build_report("demo", root=elsewhere).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [(f"results/demo/tables/{name}.md", stage) for name, stage in TABLES.items()]
+    + [(f"figures/demo/{name}.svg", shown.notebook) for name, shown in FIGURES.items()]
+    + [(f"results/demo/notebooks/{name}.ipynb", name) for name in NOTEBOOK_TITLES],
+)
+def test_missing_file_is_named_with_its_stage(project: Path, missing: str, stage: str) -> None:
+    (project / missing).unlink()
+    with pytest.raises(PianoAlignError) as caught:
+        build_report("demo", root=project)
+    assert missing in str(caught.value)
+    assert str(caught.value).endswith(f"dvc repro {stage}")
+    assert not (project / "results" / "demo" / "report.html").exists()
+
+
+def test_tables_of_different_runs_are_refused(project: Path) -> None:
+    folder = project / "results" / "demo" / "tables"
+    write_table(scores("table5_dtw"), folder, provenance("0.2.0"))
+    with pytest.raises(PianoAlignError, match="table5_dtw differ in their 'library:' line"):
+        build_report("demo", root=project)
+
+
+@pytest.mark.parametrize("text", ["", "**A caption**\n\n| a | b |\n| :-- | --: |\n| 1 |\n"])
+def test_broken_table_is_named(project: Path, text: str) -> None:
+    path = project / "results" / "demo" / "tables" / "table3_representation.md"
+    path.write_text(text)
+    with pytest.raises(PianoAlignError, match=r"table3_representation\.md: holds no whole table"):
+        build_report("demo", root=project)
+
+
+def test_large_svg_is_replaced_by_its_png(project: Path) -> None:
+    figures = project / "figures" / "demo"
+    (figures / "figure2_pianorolls.svg").write_text("<svg/>" * 300_000)
+    (figures / "figure2_pianorolls.png").write_bytes(b"\x89PNG")
+    text = build_report("demo", root=project).read_text()
+    assert f"data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()}" in text
+
+
+def test_markdown_is_read_back_as_it_was_meant(tmp_path: Path) -> None:
+    table = scores("some_table")
+    write_table(table, tmp_path, provenance())
+    shown = read_markdown_table(tmp_path / "some_table.md")
+    cells, notes = table.display()
+    assert (shown.caption, shown.rows, shown.notes) == (table.caption, cells, notes)
+    assert shown.headers[2:4] == ["raw: 10 ms", "raw: Median error (ms)"]
+    assert shown.numeric == [False, False, True, True, True]
+    assert shown.provenance == provenance().lines()
+
+
+def test_every_verdict_has_its_badge() -> None:
+    assert set(BADGES) == {REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE}

@@ -1,0 +1,169 @@
+"""Training: what the network is, that a stopped run ends as an undisturbed one, and that it learns."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pianoalign_lib import training
+from pianoalign_lib.checkpoints import load_checkpoint
+from pianoalign_lib.config import VariantConfig, load_params, training_config, variant_config
+from pianoalign_lib.errors import CheckpointError, ConfigError, CorpusError
+from pianoalign_lib.files import sha256_file
+from pianoalign_lib.inference import RecordingEncoder
+from pianoalign_lib.models.crnn import Crnn
+from pianoalign_lib.notes import note_table, piano_roll
+
+
+def _train(paths, name="crnn"):
+    params = load_params()
+    return training.train(
+        paths,
+        variant_config(params, name),
+        training_config(params),
+        thresholds=[0.3, 0.5],
+        max_shift_s=0.25,
+    )
+
+
+def test_the_full_network_has_the_papers_shape():
+    """Branches of 16, 16, 32 channels and 256; 512 → BiLSTM 256 → 88 (paper, network)."""
+    model = Crnn(VariantConfig("crnn"))
+    channels = [m.out_channels for m in model.roll_branch.modules() if hasattr(m, "out_channels")]
+    assert channels == [16, 16, 32]
+    recurrence = model.recurrence
+    assert isinstance(recurrence, torch.nn.LSTM)
+    assert (recurrence.input_size, 2 * recurrence.hidden_size) == (512, 256)
+    assert recurrence.bidirectional and model.output.out_features == 88
+
+
+@pytest.mark.parametrize("name", list(load_params(training.Path(__file__).parents[1])["variants"]))
+def test_every_variant_maps_rolls_to_rolls(name, repository):
+    variant = variant_config(load_params(repository), name)
+    frames = variant.fps
+    logits = Crnn(variant)(torch.zeros(2, frames, 88), torch.zeros(2, frames, 88))
+    assert logits.shape == (2, frames, 88)
+
+
+def test_a_causal_variant_does_not_see_the_future():
+    """Only the bidirectional network may react to what comes later than the convolutions reach."""
+    base = torch.rand(1, 60, 88)
+    later = base.clone()
+    later[:, 40:] = 0
+    for bidirectional, same in ((False, True), (True, False)):
+        model = Crnn(VariantConfig("x", bidirectional=bidirectional)).eval()
+        before = (model(base, base) - model(later, later)).detach()[:, :30].abs().max()
+        assert (float(before) < 1e-6) is same
+
+
+def test_blocks_equal_one_pass():
+    """Cutting a long recording into blocks changes nothing."""
+    torch.manual_seed(0)
+    model = Crnn(VariantConfig("crnn")).eval()
+    rng = np.random.default_rng(0)
+    features = rng.uniform(size=(2500, 88)).astype(np.float32)
+    onset_s = rng.uniform(0, 24, 100)
+    notes = note_table(rng.integers(21, 109, 100), [64] * 100, onset_s, onset_s + 0.3)
+    posterior = RecordingEncoder(model, features, 100).posterior(notes)
+    roll = torch.from_numpy(piano_roll(notes, 2500, 100))[None]
+    with torch.inference_mode():
+        whole = torch.sigmoid(model(roll, torch.from_numpy(features)[None]))[0].numpy()
+    np.testing.assert_allclose(posterior, whole, atol=1e-5)
+
+
+def test_same_seed_same_weights_and_the_run_is_complete(toy_project):
+    first = sha256_file(_train(toy_project) / "model.safetensors")
+    log = pd.read_csv(toy_project.run("crnn") / "log.csv")
+    assert log["epoch"].tolist() == [1, 2, 3] and log["lr"].iloc[-1] == 0
+    for file in (toy_project.data / "resume").iterdir():
+        file.unlink()
+    assert sha256_file(_train(toy_project) / "model.safetensors") == first
+
+
+def test_a_run_stopped_after_any_epoch_ends_as_an_undisturbed_one(toy_project, monkeypatch):
+    expected = sha256_file(_train(toy_project) / "model.safetensors")
+    run_epoch = training.TrainingState.run_epoch
+    for stop_after in (1, 2):
+        for file in (toy_project.data / "resume").iterdir():
+            file.unlink()
+        (toy_project.run("crnn") / "model.safetensors").unlink()
+
+        def interrupted(state, *data, stop_after=stop_after):
+            if len(state.history) == stop_after:
+                raise KeyboardInterrupt
+            run_epoch(state, *data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(training.TrainingState, "run_epoch", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                _train(toy_project)
+        assert not (toy_project.run("crnn") / "model.safetensors").exists()
+        assert sha256_file(_train(toy_project) / "model.safetensors") == expected
+
+
+def test_a_killed_process_leaves_nothing_that_looks_complete(toy_project):
+    """kill -9 at several moments; every time the next run ends with the undisturbed result."""
+    expected = sha256_file(_train(toy_project) / "model.safetensors")
+    command = [sys.executable, "-m", "pianoalign_lib", "train", "--variant", "crnn"]
+    root = str(training.Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    rng = np.random.default_rng(5)
+    for file in (toy_project.data / "resume").iterdir():
+        file.unlink()
+    (toy_project.run("crnn") / "model.safetensors").unlink()
+    for _ in range(3):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        time.sleep(float(rng.uniform(1.0, 8.0)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        model = toy_project.run("crnn") / "model.safetensors"
+        assert not model.exists() or sha256_file(model) == expected
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert sha256_file(toy_project.run("crnn") / "model.safetensors") == expected
+
+
+def test_training_lowers_the_loss(toy_project):
+    params = load_params()
+    config = replace(training_config(params), epochs=4, steps_per_epoch=30, batch_size=4)
+    variant = variant_config(params, "crnn")
+    training.train(toy_project, variant, config, thresholds=[0.4], max_shift_s=0.25)
+    log = pd.read_csv(toy_project.run("crnn") / "log.csv")
+    assert log["train_loss"].iloc[-1] < 0.7 * log["train_loss"].iloc[0]
+
+
+def test_checkpoints_keep_what_they_are(toy_project):
+    path = _train(toy_project) / "model.safetensors"
+    variant = variant_config(load_params(), "crnn")
+    model, info = load_checkpoint(path, expected=variant)
+    assert info.threshold in (0.3, 0.5) and info.corpus == "demo" and not model.training
+    with pytest.raises(CheckpointError, match="was trained as"):
+        load_checkpoint(path, expected=replace(variant, recurrence="gru"))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match="corrupt or no checkpoint"):
+        load_checkpoint(path)
+    with pytest.raises(CheckpointError, match="not found"):
+        load_checkpoint(path.with_name("other.safetensors"))
+
+
+def test_bad_settings_and_a_corrupt_resume_file_are_one_clear_error(toy_project):
+    params = load_params()
+    with pytest.raises(ConfigError, match="unknown variant 'transformer'"):
+        variant_config(params, "transformer")
+    with pytest.raises(ConfigError, match="fps=60"):
+        variant_config({"crnn": {}, "variants": {"x": {"fps": 60}}}, "x")
+    with pytest.raises(ConfigError, match="training.epochs is 0"):
+        training_config({"training": params["training"] | {"epochs": 0}})
+    _train(toy_project)
+    resume = next((toy_project.data / "resume").iterdir())
+    resume.write_bytes(b"half a file")
+    with pytest.raises(CorpusError, match="cannot resume"):
+        _train(toy_project)
