@@ -47,8 +47,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add(steps, "fetch", _fetch, "download the sources of a corpus")
     render = _add(steps, "render", _render, "make the recordings of a corpus")
     render.add_argument("--split", choices=("eval", "train"), default="eval")
-    training = _add(commands, "train", _train, "train one variant of the paper's network")
-    training.add_argument("--variant", required=True)
+    training = _add(commands, "train", _train, "train the paper's network and its variants")
+    training.add_argument("--variant", help="one of params.yaml; default: all")
     _add(commands, "release", _release, "copy finished training runs to checkpoints/")
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
@@ -90,17 +90,12 @@ def _render(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from .config import load_params, training_config, variant_config
-    from .training import train
+    from .config import load_params
+    from .training_runs import train_variants
 
     params = load_params()
-    train(
-        _paths(arguments),
-        variant_config(params, arguments.variant),
-        training_config(params),
-        thresholds=params["decoding"]["thresholds"],
-        max_shift_s=params["decoding"]["max_shift_ms"] / 1000.0,
-    )
+    names = [arguments.variant] if arguments.variant else list(params["variants"])
+    train_variants(_paths(arguments), params, names, arguments.jobs)
 
 
 def _release(arguments: argparse.Namespace) -> None:

@@ -46,7 +46,8 @@ def read_midi(path: str | Path, *, pedal: bool = True) -> pd.DataFrame:
     path
         A Standard MIDI File.
     pedal
-        Extend each offset to the release of the sustain pedal (:func:`apply_pedal`).
+        Extend each offset to the release of the sustain pedal (:func:`apply_pedal`). In either case
+        a note ends no later than the next onset of its pitch.
 
     Returns
     -------
@@ -68,16 +69,13 @@ def read_midi(path: str | Path, *, pedal: bool = True) -> pd.DataFrame:
     ]
     if not rows:
         raise InputError(f"{path}: no notes on the 88 keys of a piano; give a MIDI file with notes")
-    notes = note_table(*zip(*rows, strict=True))
-    if pedal:
-        changes = [
-            (change.time, change.value)
-            for instrument in midi.instruments
-            for change in instrument.control_changes
-            if change.number == SUSTAIN_PEDAL
-        ]
-        notes = apply_pedal(notes, changes)
-    return notes
+    changes = [
+        (change.time, change.value)
+        for instrument in midi.instruments
+        for change in instrument.control_changes
+        if pedal and change.number == SUSTAIN_PEDAL
+    ]
+    return apply_pedal(note_table(*zip(*rows, strict=True)), changes)
 
 
 def open_midi(path: str | Path) -> pretty_midi.PrettyMIDI:
@@ -123,7 +121,8 @@ def apply_pedal(notes: pd.DataFrame, changes: list[tuple[float, int]]) -> pd.Dat
         releases_s = np.append(times_s[~down], np.inf)
         state = np.searchsorted(times_s, offset_s, side="right") - 1
         held = (state >= 0) & down[np.maximum(state, 0)]
-        release_s = releases_s[np.searchsorted(releases_s, offset_s, side="right").clip(max=len(releases_s) - 1)]
+        index = np.searchsorted(releases_s, offset_s, side="right")
+        release_s = releases_s[np.minimum(index, len(releases_s) - 1)]
         last_s = max(offset_s.max(), times_s[-1])
         offset_s = np.where(held, np.minimum(release_s, last_s), offset_s)
     notes["offset_s"] = offset_s

@@ -22,6 +22,7 @@ from pianoalign_lib.files import sha256_file
 from pianoalign_lib.inference import RecordingEncoder
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notes import note_table, piano_roll
+from pianoalign_lib.training_runs import train_variants
 
 
 def _train(paths, name="crnn"):
@@ -129,6 +130,20 @@ def test_a_killed_process_leaves_nothing_that_looks_complete(toy_project):
         assert not model.exists() or sha256_file(model) == expected
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert sha256_file(toy_project.run("crnn") / "model.safetensors") == expected
+
+
+def test_variants_side_by_side_equal_one_after_the_other(toy_project):
+    params = load_params()
+    names = ["crnn", "cnn"]
+    hashes = []
+    for jobs in (1, 2):
+        train_variants(toy_project, params, names, jobs)
+        hashes.append([sha256_file(toy_project.run(name) / "model.safetensors") for name in names])
+        for file in (toy_project.data / "resume").iterdir():
+            file.unlink()
+    assert hashes[0] == hashes[1]
+    with pytest.raises(ConfigError, match="unknown variant"):
+        train_variants(toy_project, params, ["crnn", "magic"], 2)
 
 
 def test_training_lowers_the_loss(toy_project):

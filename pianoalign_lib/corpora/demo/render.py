@@ -18,7 +18,7 @@ from ...audio import write_flac
 from ...config import CorpusPaths, digest, topic
 from ...errors import CorpusError
 from ...files import atomic_path, sha256_file, write_text
-from ...notes import read_midi
+from ...notes import COLUMNS, read_midi
 from ...perturb import generator
 from ...progress import progress
 from ..recordings import Recording, audio_path, notes_path, write_index
@@ -126,10 +126,16 @@ def _voices(split: str, index: int, pianos: dict[str, list[str]]) -> list[tuple[
 
 @cache
 def _performance(sources: Path, number: int) -> pd.DataFrame:
+    """Return a performance's note table, with the end of each note's sound in ``sound_end_s``.
+
+    ``offset_s`` is where the key is released, as in the piano roll of any MIDI file; the pedal only
+    makes the sound longer.
+    """
     path = sources / "midi" / f"maestro_{number}.mid"
     if not path.is_file():
         raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus demo'")
-    return read_midi(path)
+    notes = read_midi(path, pedal=False)
+    return notes.assign(sound_end_s=read_midi(path, pedal=True)["offset_s"])
 
 
 def _cuts(notes: pd.DataFrame, excerpt_s: float) -> list[tuple[float, float]]:
@@ -146,7 +152,8 @@ def _excerpt(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
     excerpt["note_id"] = np.arange(len(excerpt), dtype=np.int64)
     shift_s = LEAD_S - float(excerpt["onset_s"].min())
     excerpt["onset_s"] += shift_s
-    excerpt["offset_s"] = (excerpt["offset_s"] + shift_s).clip(upper=end_s + shift_s + TAIL_S)
+    for column in ("offset_s", "sound_end_s"):
+        excerpt[column] = (excerpt[column] + shift_s).clip(upper=end_s + shift_s + TAIL_S)
     return excerpt
 
 
@@ -163,15 +170,16 @@ def _render_one(job: Job, sources: Path, folder: Path) -> Recording:
         return row
     piano = _piano(job.piano, sources)
     notes = _excerpt(_performance(sources, job.performance), job.start_s, job.end_s)
-    duration_s = round(float(notes["offset_s"].max()) + TAIL_S, 2)
-    audio, room = _in_room(piano.render(notes, duration_s), job)
+    duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
+    sounding = notes.assign(offset_s=notes["sound_end_s"])
+    audio, room = _in_room(piano.render(sounding, duration_s), job)
     attack_s = piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
     notes["onset_s"] += attack_s
     notes["offset_s"] = np.maximum(notes["offset_s"], notes["onset_s"] + 1e-3)
     notes = notes.sort_values(["onset_s", "pitch"], kind="stable", ignore_index=True)
     write_flac(audio_path(folder, job.recording), normalise(audio))
     with atomic_path(notes_path(folder, job.recording)) as temporary:
-        notes.to_parquet(temporary, index=False)
+        notes[COLUMNS].to_parquet(temporary, index=False)
     row = Recording(
         recording=job.recording,
         split=job.split,
