@@ -1,7 +1,7 @@
 """Checkpoints: half-precision weights in safetensors, with everything needed to use them.
 
-Whole-model pickles can run code when loaded; safetensors cannot, and its bytes depend on nothing but
-the contents.
+Whole-model pickles can run code when loaded; safetensors cannot, and its bytes depend on nothing
+but the contents.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def save_checkpoint(path: Path, model: Crnn, info: CheckpointInfo) -> None:
         temporary.write_bytes(save(weights, metadata))
 
 
-def load_checkpoint(path: Path, expected: VariantConfig | None = None) -> tuple[Crnn, CheckpointInfo]:
+def load_checkpoint(
+    path: Path, expected: VariantConfig | None = None
+) -> tuple[Crnn, CheckpointInfo]:
     """Return the network, ready for evaluation, and its checkpoint's information.
 
     Raises
@@ -63,11 +65,13 @@ def load_checkpoint(path: Path, expected: VariantConfig | None = None) -> tuple[
         If the file is missing, corrupt, or of another variant than `expected`.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: not found; restore it from git or train it ('make retrain')")
+        raise CheckpointError(
+            f"{path}: not found; restore it from git or train it ('make retrain')"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             info = CheckpointInfo(**json.loads((file.metadata() or {})["info"]))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         variant = VariantConfig(**info.variant)
         model = Crnn(variant)
         model.load_state_dict(weights)

@@ -1,7 +1,7 @@
 """The command line: ``pianoalign``, or ``python -m pianoalign_lib``.
 
-Every command works inside the project's folder. Errors on purpose end with one line on stderr and exit
-code 1; Ctrl-C with exit code 130.
+Every command works inside the project's folder. Errors on purpose end with one line on stderr and
+exit code 1; Ctrl-C with exit code 130.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
 def _add(commands, name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help_text)
     parser.add_argument("--corpus", default="demo")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side"
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -71,7 +73,9 @@ def _paths(arguments: argparse.Namespace):
     from .config import corpus_paths
 
     if arguments.corpus not in CORPORA:
-        raise ConfigError(f"unknown corpus '{arguments.corpus}'; choose one of {', '.join(CORPORA)}")
+        raise ConfigError(
+            f"unknown corpus '{arguments.corpus}'; choose one of {', '.join(CORPORA)}"
+        )
     return corpus_paths(arguments.corpus)
 
 

@@ -41,7 +41,7 @@ class VariantConfig:
             value = getattr(self, key)
             if value not in allowed:
                 raise ConfigError(
-                    f"params.yaml: variant '{self.name}' has {key}={value!r}; choose one of {allowed}"
+                    f"params.yaml: variant '{self.name}' has {key}={value!r}; choose of {allowed}"
                 )
 
 

@@ -118,4 +118,3 @@ def _excerpt(
 def duration_s(items: list[TrainingItem], fps: int) -> float:
     """Return the total length of the recordings in seconds."""
     return sum(len(item.features) for item in items) / fps
-

@@ -34,7 +34,9 @@ def hop_length(fps: int) -> int:
         If the hop would not be a whole number of samples.
     """
     if fps <= 0 or SAMPLE_RATE % fps:
-        raise ConfigError(f"{fps} frames per second do not divide {SAMPLE_RATE} Hz; use 50, 100 or 200")
+        raise ConfigError(
+            f"{fps} frames per second do not divide {SAMPLE_RATE} Hz; use 50, 100 or 200"
+        )
     return SAMPLE_RATE // fps
 
 
@@ -63,7 +65,9 @@ def compute_features(audio: np.ndarray, representation: str, fps: int) -> np.nda
         If the representation or the frame rate is unknown.
     """
     if representation not in REPRESENTATIONS:
-        raise ConfigError(f"unknown representation '{representation}'; use one of {REPRESENTATIONS}")
+        raise ConfigError(
+            f"unknown representation '{representation}'; use one of {REPRESENTATIONS}"
+        )
     hop = hop_length(fps)
     if representation.endswith("cqt"):
         magnitude = np.abs(

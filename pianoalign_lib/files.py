@@ -64,4 +64,6 @@ def _umask() -> int:
 
 def _write_error(path: Path, error: OSError) -> PianoAlignError:
     reason = error.strerror or str(error)
-    return PianoAlignError(f"{path}: cannot write ({reason}); free some space or choose another folder")
+    return PianoAlignError(
+        f"{path}: cannot write ({reason}); free some space or choose another folder"
+    )

@@ -1,7 +1,7 @@
 """Every way to place notes: a method is prepared once per recording, then given loose notes.
 
-``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note, and
-``hybrid`` warps first and lets the network move each note after that.
+``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note,
+and ``hybrid`` warps first and lets the network move each note after that.
 """
 
 from __future__ import annotations

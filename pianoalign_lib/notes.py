@@ -175,10 +175,8 @@ def write_midi(notes: pd.DataFrame, path: str | Path) -> None:
     """Write a note table as a one-track piano MIDI file, atomically."""
     midi = pretty_midi.PrettyMIDI(resolution=960)
     piano = pretty_midi.Instrument(program=0, name="piano")
-    piano.notes = [
-        pretty_midi.Note(int(row.velocity), int(row.pitch), float(row.onset_s), float(row.offset_s))
-        for row in notes.itertuples()
-    ]
+    columns = (notes[name].tolist() for name in ("velocity", "pitch", "onset_s", "offset_s"))
+    piano.notes = [pretty_midi.Note(*row) for row in zip(*columns, strict=True)]
     midi.instruments.append(piano)
     with atomic_path(path) as temporary:
         midi.write(str(temporary))

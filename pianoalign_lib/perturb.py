@@ -53,7 +53,9 @@ def conditions(params: dict[str, Any]) -> dict[str, Condition]:
         except TypeError as error:
             raise ConfigError(f"params.yaml: condition '{name}': {error}") from error
         if abs(condition.tempo_percent) >= 100 or not 0 <= condition.drift_percent < 100:
-            raise ConfigError(f"params.yaml: condition '{name}': a tempo cannot change by 100 % or more")
+            raise ConfigError(
+                f"params.yaml: condition '{name}': a tempo cannot change by 100 % or more"
+            )
         if condition.note_ms < 0:
             raise ConfigError(f"params.yaml: condition '{name}': note_ms must not be negative")
         found[name] = condition

@@ -1,7 +1,7 @@
 """Run a method on every test recording and condition, and store what it says of every note.
 
-All metrics, tables and figures are computed from these files: a new tolerance or statistic never needs
-a network again.
+All metrics, tables and figures are computed from these files: a new tolerance or statistic never
+needs a network again.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1rem; mar
   linear-gradient(to right, var(--shade), transparent) left / .8rem 100% no-repeat scroll,
   linear-gradient(to left, var(--shade), transparent) right / .8rem 100% no-repeat scroll; }
 .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
-table { border-collapse: separate; border-spacing: 0; font-size: .875rem; font-variant-numeric: tabular-nums; }
-caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-th, td { padding: .35rem .6rem; text-align: left; vertical-align: top;
+table { border-collapse: separate; border-spacing: 0; font-size: .875rem; font-variant-numeric:
+tabular-nums; } caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path:
+inset(50%); } th, td { padding: .35rem .6rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); }
 thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; font-weight: 600; }
 thead td { border: 0; }

@@ -148,8 +148,8 @@ class TrainingState:
     def best_model(self) -> Crnn:
         """Return the network of the epoch with the lowest validation loss, as it will be released.
 
-        The weights are rounded to half precision first, so that the threshold is chosen for the very
-        weights that are shipped.
+        The weights are rounded to half precision first, so that the threshold is chosen for the
+        very weights that are shipped.
         """
         self.model.load_state_dict({name: v.half().float() for name, v in self.best.items()})
         self.model.eval()
@@ -216,7 +216,8 @@ class TrainingState:
     def _report(self, row: dict[str, float]) -> None:
         left = self.config.epochs - len(self.history)
         log.info(
-            "%s: epoch %d/%d  loss %.4f  validation %.4f  within 10 ms %.1f %%  %.0f s/s  ETA %.0f min",
+            "%s: epoch %d/%d  loss %.4f  validation %.4f  within 10 ms %.1f %%  %.0f s/s  "
+            "ETA %.0f min",
             self.variant.name,
             row["epoch"],
             self.config.epochs,

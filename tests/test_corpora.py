@@ -36,7 +36,9 @@ def small_demo(toy_project, monkeypatch):
     """Return folders and parameters of a demo corpus of short clicking performances."""
     rng = np.random.default_rng(0)
     onset_s = np.arange(0.5, 20.0, 0.25)
-    notes = note_table(rng.integers(40, 80, len(onset_s)), [64] * len(onset_s), onset_s, onset_s + 0.2)
+    notes = note_table(
+        rng.integers(40, 80, len(onset_s)), [64] * len(onset_s), onset_s, onset_s + 0.2
+    )
     notes["sound_end_s"] = notes["offset_s"] + 0.1
     monkeypatch.setattr(rendering, "_performance", lambda *_: notes)
     monkeypatch.setattr(rendering, "_piano", lambda *_: ClickPiano())

@@ -20,7 +20,7 @@ def _centroid_s(energy: np.ndarray, fps: int) -> float:
 @pytest.mark.parametrize("representation", ["cqt", "mel"])
 @pytest.mark.parametrize("sample", [16_000, 20_037, 31_999])
 def test_a_click_lies_where_it_is(representation, fps, sample):
-    """A click's energy is centred on its own time, on the grid of frame k ↔ k / fps, within 1 ms."""
+    """A click's energy is centred on its own time, on the grid k / fps, within 1 ms."""
     audio = np.zeros(3 * SAMPLE_RATE, dtype=np.float32)
     audio[sample] = 1.0
     # Bins whose windows span several frames at 50 fps and end well inside the three seconds.

@@ -53,7 +53,9 @@ def test_roll_has_a_gap_before_each_onset_and_whole_notes():
 )
 def test_every_onset_frame_sounds(rows, fps):
     """Whatever the notes, the frame nearest to an onset is never erased by another note's gap."""
-    pitch, onset_s, length_s = (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 3
+    pitch, onset_s, length_s = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else [[]] * 3
+    )
     notes = note_table(pitch, [64] * len(pitch), onset_s, np.add(onset_s, length_s))
     roll = piano_roll(notes, 5 * fps, fps)
     frames = np.rint(notes["onset_s"].to_numpy() * fps).astype(int)

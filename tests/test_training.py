@@ -1,4 +1,5 @@
-"""Training: what the network is, that a stopped run ends as an undisturbed one, and that it learns."""
+"""Training: what the network is, that a stopped run ends as an undisturbed one, and that it
+learns."""
 
 from __future__ import annotations
 

@@ -84,7 +84,9 @@ def read_index(folder: Path, *, split: str | None = None) -> list[Recording]:
     if split is not None:
         recordings = [recording for recording in recordings if recording.split == split]
     if not recordings:
-        raise CorpusError(f"{path}: lists no recordings of split '{split}'; render the corpus again")
+        raise CorpusError(
+            f"{path}: lists no recordings of split '{split}'; render the corpus again"
+        )
     return recordings
 
 

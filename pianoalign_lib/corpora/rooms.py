@@ -13,8 +13,8 @@ SIMULATOR_DELAY = 40  # samples that pyroomacoustics adds besides the distance
 def draw_room(rng: np.random.Generator) -> tuple[np.ndarray, str]:
     """Return a random room's impulse response, its direct sound on sample 0, and a description.
 
-    The image-source method of pyroomacoustics; its fixed delay and the distance are removed, so that
-    convolving with the response leaves every onset where it was.
+    The image-source method of pyroomacoustics; its fixed delay and the distance are removed, so
+    that convolving with the response leaves every onset where it was.
     """
     import pyroomacoustics as pra
 

@@ -2,11 +2,11 @@
 
 Two convolutional branches (3×3 kernels with 16, 16 and 32 channels, then a dense layer of 256), one
 for the unaligned piano roll and one for the spectrum, are concatenated to 512 values per frame; a
-bidirectional LSTM (512 → 256) looks across time; a dense layer gives 88 logits. Variants replace the
-recurrence. What our source leaves open is chosen here: 3×3 kernels, ReLU, and a stride of 2 along
-frequency in the second and third convolution. Max-pooling in their place was measured to learn far
-more slowly, since it drops which of two neighbouring keys was active, and the network must first of
-all learn to copy the roll.
+bidirectional LSTM (512 → 256) looks across time; a dense layer gives 88 logits. Variants replace
+the recurrence. What our source leaves open is chosen here: 3×3 kernels, ReLU, and a stride of 2
+along frequency in the second and third convolution. Max-pooling in their place was measured to
+learn far more slowly, since it drops which of two neighbouring keys was active, and the network
+must first of all learn to copy the roll.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class Branch(nn.Module):
             layers += [nn.Conv2d(previous, channels, 3, stride, padding=1), nn.ReLU(inplace=True)]
             previous = channels
         self.convolutions = nn.Sequential(*layers)
-        self.dense = nn.Sequential(nn.Linear(CHANNELS[-1] * (n_bins // 4), BRANCH_WIDTH), nn.ReLU(inplace=True))
+        self.dense = nn.Sequential(
+            nn.Linear(CHANNELS[-1] * (n_bins // 4), BRANCH_WIDTH), nn.ReLU(inplace=True)
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         """Map [shape=(batch, n_frames, n_bins)] to [shape=(batch, n_frames, 256)]."""
@@ -80,20 +82,18 @@ class Crnn(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Linear):
                 gain = 1.0 if module is self.output else 2.0**0.5
                 nn.init.orthogonal_(module.weight, gain)
-                nn.init.zeros_(module.bias)
-        nn.init.constant_(self.output.bias, output_bias)
         for name, weight in self.named_parameters():
             if "weight_ih" in name:
                 nn.init.xavier_uniform_(weight, gain=3.0)
             elif "weight_hh" in name:
                 for gate in weight.chunk(weight.shape[0] // weight.shape[1]):
                     nn.init.orthogonal_(gate)
-            elif "bias_ih" in name or "bias_hh" in name:
+            elif "bias" in name:
                 nn.init.zeros_(weight)
+        nn.init.constant_(self.output.bias, output_bias)
 
     def forward(self, roll: Tensor, spectrum: Tensor) -> Tensor:
         """Return the logits of the aligned roll.

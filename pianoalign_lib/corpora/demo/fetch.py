@@ -142,9 +142,9 @@ def _unpack(archive: Path, source: Source, sources: Path) -> None:
                     shutil.copyfileobj(data, target)
             else:
                 with tarfile.open(archive) as sdist:
-                    data = sdist.extractfile(member)
-                    assert data is not None, member  # the checksum fixes the contents
-                    shutil.copyfileobj(data, target)
+                    found = sdist.extractfile(member)
+                    assert found is not None, member  # the checksum fixes the contents
+                    shutil.copyfileobj(found, target)
 
 
 def _copy_timgm6mb(target: Path) -> None:
@@ -152,6 +152,8 @@ def _copy_timgm6mb(target: Path) -> None:
     folder = Path(spec.origin).parent if spec and spec.origin else Path()
     path = folder / "TimGM6mb.sf2"
     if not _is_whole(path, TIMGM6MB_SHA256):
-        raise CorpusError(f"{path}: missing or not the pinned file; install pretty_midi 0.2.11.post0")
+        raise CorpusError(
+            f"{path}: missing or not the pinned file; install pretty_midi 0.2.11.post0"
+        )
     with atomic_path(target) as temporary:
         shutil.copyfile(path, temporary)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 
-from ...audio import SAMPLE_RATE, resample
+from ...audio import resample
 from ...errors import CorpusError
 from ...notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
 
@@ -81,12 +81,12 @@ class SoundFontPiano:
         on = np.rint(notes["onset_s"].to_numpy() * self.RATE).astype(int)
         off = np.rint(notes["offset_s"].to_numpy() * self.RATE).astype(int)
         # A note-off comes before a note-on of the same sample, or it would cut the new note.
-        events = sorted(
+        events: list[tuple[int, int, int, int]] = sorted(
             [(time, 0, key, 0) for time, key in zip(off.tolist(), pitch, strict=True)]
             + [(t, 1, k, v) for t, k, v in zip(on.tolist(), pitch, velocity, strict=True)]
         )
         stereo = np.zeros((n_samples, 2), dtype=np.float32)
-        buffer = memoryview(stereo).cast("B")
+        buffer = stereo.data.cast("B")
         now, frame_bytes = 0, 8
         for time, is_on, key, level in [*events, (n_samples, 0, 0, 0)]:
             time = min(time, n_samples)
@@ -127,7 +127,8 @@ class SoundFontPiano:
 class IowaPiano:
     """Steinway B of the University of Iowa: one recorded note per key, one dynamic.
 
-    Each recording is cut so that its attack lies on the onset itself: the attack is 0 by construction.
+    Each recording is cut so that its attack lies on the onset itself: the attack is 0 by
+    construction.
     """
 
     def __init__(self, path: Path) -> None:
@@ -155,17 +156,18 @@ class IowaPiano:
         """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
         out = np.zeros(round(duration_s * self._rate), dtype=np.float32)
         fade = np.exp(-np.arange(round(RELEASE_S * self._rate)) / (RELEASE_S * self._rate / 7.0))
-        for note in notes.itertuples():
-            sample, attack = self._samples[int(note.pitch)]
-            held = attack + max(1, round((note.offset_s - note.onset_s) * self._rate))
+        columns = ("pitch", "velocity", "onset_s", "offset_s")
+        for row in zip(*(notes[column].tolist() for column in columns), strict=True):
+            pitch, velocity, onset_s, offset_s = row
+            sample, attack = self._samples[pitch]
+            held = attack + max(1, round((offset_s - onset_s) * self._rate))
             sound = sample[: held + len(fade)].copy()
             sound[held:] *= fade[: max(0, len(sound) - held)]
-            first = round(note.onset_s * self._rate) - attack
+            first = round(onset_s * self._rate) - attack
             skip = max(0, -first)
             last = min(first + len(sound), len(out))
             # Loudness rises about with the square of MIDI velocity.
-            gain = (note.velocity / 127.0) ** 2
-            out[first + skip : last] += gain * sound[skip : last - first]
+            out[first + skip : last] += (velocity / 127.0) ** 2 * sound[skip : last - first]
         return resample(out, self._rate)
 
     def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:

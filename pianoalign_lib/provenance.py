@@ -1,0 +1,111 @@
+"""What the tables of a corpus depend on, collected for their footers.
+
+Everything comes from ``params.yaml``, the index of the evaluated recordings and the checkpoint files;
+no network is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from . import __version__
+from .config import CorpusPaths, digest, topic
+from .corpora.recordings import corpus_hash, read_index
+from .errors import CheckpointError
+from .files import sha256_file
+from .table_files import Provenance
+
+DIGITS = 12
+# The topics of params.yaml that can change a table; these are given in full ...
+SHOWN = ("audio", "crnn", "training", "decoding")
+# ... and these, which are long, by the digest over all of them.
+HASHED = (*SHOWN, "conditions", "perturbation_seed", "variants", "evaluation")
+
+
+def provenance(
+    paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str] = ()
+) -> Provenance:
+    """Return the provenance of a table.
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders; the ``eval`` part must have been rendered.
+    params
+        All of ``params.yaml``.
+    methods
+        The methods in the table. A variant counts with its checkpoint, ``hybrid`` with that of
+        ``crnn``, others with none.
+
+    Raises
+    ------
+    CorpusError, CheckpointError, ConfigError
+        If the index, a checkpoint or a topic of the parameters is missing or corrupt, or if the
+        checkpoints were trained on different recordings.
+    """
+    corpus = topic(params, paths.corpus)
+    parameters = {name: topic(params, name) for name in SHOWN}
+    everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
+    used = {"crnn" if name == "hybrid" else name for name in methods} & set(params["variants"])
+    evaluated = corpus_hash(read_index(paths.split("eval")))
+    return Provenance(
+        corpus=paths.corpus,
+        corpus_sha256=f"{evaluated} (validation and test), {training_hash(paths)} (training)",
+        parameters=parameters | {"digest": digest(everything)},
+        seed={
+            "corpus": corpus["seed"],
+            "errors": params["perturbation_seed"],
+            "training": params["training"]["seed"],
+            "bootstrap": params["evaluation"]["bootstrap"]["seed"],
+        },
+        checkpoints={
+            name: sha256_file(paths.checkpoints / f"{name}.safetensors")[:DIGITS] for name in used
+        },
+        version=__version__,
+    )
+
+
+def training_hash(paths: CorpusPaths) -> str:
+    """Return the hash of the recordings that all released checkpoints were trained on.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint, one is corrupt, or they were trained on different recordings.
+    """
+    files = sorted(paths.checkpoints.glob("*.safetensors"))
+    hashes = {file: read_header(file)["corpus_sha256"] for file in files}
+    if not hashes:
+        raise CheckpointError(f"{paths.checkpoints}: holds no checkpoint; restore it from git")
+    if len(set(hashes.values())) > 1:
+        found = ", ".join(f"{file.stem} {value}" for file, value in hashes.items())
+        raise CheckpointError(
+            f"{paths.checkpoints}: trained on different recordings ({found}); train again"
+        )
+    return next(iter(hashes.values()))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself (:class:`~pianoalign_lib.checkpoints.CheckpointInfo`).
+
+    ``n_weights`` is added: the number of its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or corrupt.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["info"])
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: missing or corrupt ({reason}); restore it") from error
+    return header | {"n_weights": sum(math.prod(shape) for shape in shapes)}

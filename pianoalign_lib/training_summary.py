@@ -1,0 +1,88 @@
+"""What the released trainings look like: the variants, their logs and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from .config import CorpusPaths, variant_config
+from .errors import CheckpointError
+from .labels import method_label
+from .provenance import read_header
+
+_NEEDED = ["epoch", "train_loss", "val_loss", "val_acc_10ms", "seconds", "audio_s_per_s"]
+_REPRESENTATIONS = {"log_cqt": "log-CQT", "cqt": "CQT", "log_mel": "log-Mel", "mel": "Mel"}
+
+
+def read_logs(paths: CorpusPaths, variants: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the training log of each variant, one row per epoch, from ``checkpoints/<corpus>``.
+
+    Raises
+    ------
+    CheckpointError
+        If a log is missing or lacks a column.
+    """
+    logs = {}
+    for variant in variants:
+        path = paths.checkpoints / f"{variant}.csv"
+        try:
+            log = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: missing or corrupt; restore it from git") from error
+        missing = [column for column in _NEEDED if column not in log.columns]
+        if missing or log.empty:
+            raise CheckpointError(f"{path}: no {', '.join(missing) or 'epoch'}; restore it from git")
+        logs[variant] = log
+    return logs
+
+
+def variant_table(paths: CorpusPaths, params: dict[str, Any]) -> pd.DataFrame:
+    """Return one row per variant: what it hears, how it looks across time, its size.
+
+    Raises
+    ------
+    CheckpointError
+        If a checkpoint is missing or corrupt.
+    """
+    rows = []
+    for name in params["variants"]:
+        config = variant_config(params, name)
+        header = read_header(paths.checkpoints / f"{name}.safetensors")
+        recurrence = "none" if config.recurrence == "none" else config.recurrence.upper()
+        directions = "both" if config.bidirectional else "one"
+        rows.append(
+            {
+                "variant": method_label(name),
+                "input": _REPRESENTATIONS[config.representation],
+                "frames per s": config.fps,
+                "recurrence": recurrence,
+                "directions": "–" if recurrence == "none" else directions,
+                "weights": f"{header['n_weights']:,}",
+                "threshold": header["threshold"],
+            }
+        )
+    return pd.DataFrame(rows).set_index("variant")
+
+
+def cost_table(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return, per variant, the epoch that was kept (lowest validation loss) and what it took.
+
+    Minutes are those of the weight updates of all epochs, without validation.
+    """
+    rows = []
+    for name, log in logs.items():
+        kept = log.loc[log["val_loss"].idxmin()]
+        rows.append(
+            {
+                "variant": method_label(name),
+                "epochs": len(log),
+                "kept epoch": int(kept["epoch"]),
+                "validation loss": round(kept["val_loss"], 4),
+                "within 10 ms (%)": round(100 * kept["val_acc_10ms"], 1),
+                "minutes": round(log["seconds"].sum() / 60, 1),
+                "audio s per s": round(log["audio_s_per_s"].median(), 1),
+            }
+        )
+    return pd.DataFrame(rows).set_index("variant")
