@@ -20,7 +20,7 @@ class RecordingEncoder:
     Parameters
     ----------
     model
-        A network in evaluation mode.
+        A network in evaluation mode; it runs where its weights are.
     features : np.ndarray [shape=(n_frames, 88)]
         The representation it was trained on.
     fps
@@ -45,14 +45,15 @@ class RecordingEncoder:
         with torch.inference_mode():
             encoded = _in_blocks(self._model.roll_branch, roll)
             logits = self._model.join(encoded, self._spectrum)
-            return torch.sigmoid(logits)[0].numpy()
+            return torch.sigmoid(logits)[0].cpu().numpy()
 
 
 def _in_blocks(branch: torch.nn.Module, image: np.ndarray) -> Tensor:
     """Return a branch's output [shape=(1, n_frames, 256)], exactly as if run in one go."""
     parts = []
+    device = next(branch.parameters()).device
     for first in range(0, len(image), BLOCK):
         begin, end = max(0, first - HALO), min(len(image), first + BLOCK + HALO)
-        block = torch.from_numpy(np.array(image[begin:end], dtype=np.float32))[None]
+        block = torch.from_numpy(np.array(image[begin:end], dtype=np.float32))[None].to(device)
         parts.append(branch(block)[:, first - begin : first - begin + BLOCK])
     return torch.cat(parts, dim=1)

@@ -1,7 +1,7 @@
-"""What the tables of a corpus depend on, collected for their footers.
+"""What the tables of a corpus depend on, and tables written with it in their footers.
 
-Everything comes from ``params.yaml``, the index of the evaluated recordings and the checkpoint files;
-no network is loaded.
+Everything comes from ``params.yaml``, the index of the evaluated recordings and the checkpoints'
+headers; no network is loaded.
 """
 
 from __future__ import annotations
@@ -19,13 +19,28 @@ from .config import CorpusPaths, digest, topic
 from .corpora.recordings import corpus_hash, read_index
 from .errors import CheckpointError
 from .files import sha256_file
-from .table_files import Provenance
+from .table_files import Provenance, write_table
+from .table_model import Table
 
 DIGITS = 12
 # The topics of params.yaml that can change a table; these are given in full ...
 SHOWN = ("audio", "crnn", "training", "decoding")
 # ... and these, which are long, by the digest over all of them.
 HASHED = (*SHOWN, "conditions", "perturbation_seed", "variants", "evaluation")
+
+
+def publish(
+    table: Table, paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str] = ()
+) -> Table:
+    """Write a table into the corpus's results, with its :func:`provenance`, and return it.
+
+    Raises
+    ------
+    PianoAlignError
+        If the provenance is incomplete or a file cannot be written.
+    """
+    write_table(table, paths.results / "tables", provenance(paths, params, methods))
+    return table
 
 
 def provenance(
@@ -92,20 +107,22 @@ def training_hash(paths: CorpusPaths) -> str:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of itself (:class:`~pianoalign_lib.checkpoints.CheckpointInfo`).
+    """Return what a checkpoint says of itself, and in ``n_weights`` how many weights it has.
 
-    ``n_weights`` is added: the number of its weights.
+    The other keys are those of :class:`~pianoalign_lib.checkpoints.CheckpointInfo`.
 
     Raises
     ------
     CheckpointError
         If the file is missing or corrupt.
     """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; restore it from git or train it")
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["info"])
-            shapes = [file.get_slice(name).get_shape() for name in file.keys()]
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: missing or corrupt ({reason}); restore it") from error
+        raise CheckpointError(f"{path}: corrupt ({reason}); restore it from git") from error
     return header | {"n_weights": sum(math.prod(shape) for shape in shapes)}

@@ -52,7 +52,8 @@ def train(
     max_shift_s
         Largest distance between a note and the onset it is matched to.
     threads
-        PyTorch's threads. Two runs with one thread each are faster than one with two.
+        PyTorch's threads. Two runs with one thread each are faster than one with two. A GPU is used
+        when there is one.
 
     Returns
     -------
@@ -102,7 +103,9 @@ class TrainingState:
         torch.manual_seed(config.seed)
         self.variant, self.config = variant, config
         self.key = digest([asdict(variant), asdict(config), corpus_sha])
-        self.model = Crnn(variant, config.output_bias).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = Crnn(variant, config.output_bias).to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         output = {"params": [self.model.output.weight], "speed": config.output_speed}
         others = [p for n, p in self.model.named_parameters() if n != "output.weight"]
         groups = [{"params": others, "speed": 1.0}, output]
@@ -123,7 +126,7 @@ class TrainingState:
         if not path.is_file():
             return
         try:
-            saved = torch.load(path, weights_only=True)
+            saved = torch.load(path, weights_only=True, map_location=self.device)
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.history, self.best = saved["history"], saved["best"]
@@ -195,9 +198,10 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = group["speed"] * self._rate(step)
         roll, spectrum, target = (
-            torch.from_numpy(part) for part in (batch.roll, batch.spectrum, batch.target)
+            torch.from_numpy(part).to(self.device)
+            for part in (batch.roll, batch.spectrum, batch.target)
         )
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             logits = self.model(roll, spectrum)
         loss = bce(logits.float(), target)
         if not torch.isfinite(loss):
@@ -230,5 +234,7 @@ class TrainingState:
 
 
 def _bfloat16_is_fast() -> bool:
-    """Return whether the processor multiplies bfloat16 itself; elsewhere it is emulated, slowly."""
+    """Return whether the hardware multiplies bfloat16 itself; elsewhere it is emulated, slowly."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -33,7 +33,9 @@ def read_logs(paths: CorpusPaths, variants: Iterable[str]) -> dict[str, pd.DataF
             raise CheckpointError(f"{path}: missing or corrupt; restore it from git") from error
         missing = [column for column in _NEEDED if column not in log.columns]
         if missing or log.empty:
-            raise CheckpointError(f"{path}: no {', '.join(missing) or 'epoch'}; restore it from git")
+            raise CheckpointError(
+                f"{path}: no {', '.join(missing) or 'epoch'}; restore it from git"
+            )
         logs[variant] = log
     return logs
 
@@ -73,7 +75,7 @@ def cost_table(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     rows = []
     for name, log in logs.items():
-        kept = log.loc[log["val_loss"].idxmin()]
+        kept = log.iloc[int(log["val_loss"].argmin())]
         rows.append(
             {
                 "variant": method_label(name),

@@ -56,6 +56,7 @@ def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CorpusPaths:
     """Return the folders of a small corpus inside a project of its own, which is the cwd."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["training"] |= {"epochs": 3, "steps_per_epoch": 3, "batch_size": 2, "excerpt_s": 0.5}
+    params["decoding"]["thresholds"] = [0.3, 0.5]
     params["evaluation"]["bootstrap"]["samples"] = 50
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,3 +108,21 @@ def test_ctrl_c_is_exit_code_130(toy_project, monkeypatch, capfd):
     monkeypatch.setattr("pianoalign_lib.evaluation.write_metrics", interrupted)
     assert cli.main(["metrics"]) == 130
     assert "stopped" in capfd.readouterr().err
+
+
+def test_a_killed_prediction_leaves_nothing_that_looks_complete(toy_project):
+    """kill -9 at several moments: the file is absent or whole, and a later run makes it anew."""
+    command = [sys.executable, "-m", "pianoalign_lib", "predict", "--method", "none"]
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    expected = predict(toy_project, load_params(), "none").read_bytes()
+    target = toy_project.predictions / "none.parquet"
+    for wait_s in np.random.default_rng(1).uniform(0.5, 5.0, 4):
+        target.unlink(missing_ok=True)
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        time.sleep(float(wait_s))
+        process.kill()
+        process.wait()
+        assert not target.exists() or target.read_bytes() == expected
+    assert subprocess.run(command, env=environment, stderr=subprocess.DEVNULL).returncode == 0
+    assert target.read_bytes() == expected
+    assert [path.name for path in toy_project.predictions.glob("[!.]*")] == ["none.parquet"]

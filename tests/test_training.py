@@ -23,18 +23,13 @@ from pianoalign_lib.files import sha256_file
 from pianoalign_lib.inference import RecordingEncoder
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notes import note_table, piano_roll
+from pianoalign_lib.release import release
 from pianoalign_lib.training_runs import train_variants
 
 
 def _train(paths, name="crnn"):
-    params = load_params()
-    return training.train(
-        paths,
-        variant_config(params, name),
-        training_config(params),
-        thresholds=[0.3, 0.5],
-        max_shift_s=0.25,
-    )
+    train_variants(paths, load_params(), [name], jobs=1)
+    return paths.run(name)
 
 
 def test_the_full_network_has_the_papers_shape():
@@ -145,6 +140,16 @@ def test_variants_side_by_side_equal_one_after_the_other(toy_project):
     assert hashes[0] == hashes[1]
     with pytest.raises(ConfigError, match="unknown variant"):
         train_variants(toy_project, params, ["crnn", "magic"], 2)
+
+
+def test_release_copies_all_or_nothing(toy_project):
+    _train(toy_project, "crnn")
+    with pytest.raises(CheckpointError, match=r"cnn/model\.safetensors: not found"):
+        release(toy_project, ["crnn", "cnn"])
+    assert not toy_project.checkpoints.exists()
+    release(toy_project, ["crnn"])
+    names = {path.name for path in toy_project.checkpoints.iterdir()}
+    assert names == {"crnn.safetensors", "crnn.csv", "recordings.csv"}
 
 
 def test_training_lowers_the_loss(toy_project):

@@ -1,0 +1,92 @@
+"""Where the demo corpus comes from, and what its pianos do to an onset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...audio import SAMPLE_RATE
+from ...notes import HIGHEST_PITCH, LOWEST_PITCH
+from .fetch import SOURCES, TIMGM6MB_SHA256
+from .pianos import PEAK_WITHIN_S, load_piano, measure_attack_s
+
+SPACING_S = 1.5  # between the notes that are measured, so that each has faded
+TIMGM6MB = ("TimGM6mb: GPL-2", "pretty_midi", "0.2.11.post0", TIMGM6MB_SHA256)
+
+
+def source_table() -> pd.DataFrame:
+    """Return the sources with their licences, packages, versions and SHA-256.
+
+    The SHA-256 is that of the package file; TimGM6mb comes with an installed package, its own is given.
+    """
+    rows = [(each.licence, each.package, each.version, each.sha256) for each in SOURCES]
+    table = pd.DataFrame([*rows, TIMGM6MB], columns=["source", "package", "version", "sha256"])
+    parts = table.pop("source").str.split(": ", n=1, expand=True)
+    table.insert(0, "source", parts[0])
+    table.insert(1, "licence", parts[1])
+    return table
+
+
+def licence_notes() -> list[str]:
+    """Return the sources and licences as notes for the corpus's table."""
+    named = [f"{row.source} ({row.licence})" for row in source_table().itertuples()]
+    return [
+        f"Sources: {'; '.join(named)}.",
+        "They are fetched when the corpus is built and are not part of this repository.",
+    ]
+
+
+def measured_attacks(sources: Path, pianos: Iterable[str], velocity: int = 64) -> pd.DataFrame:
+    """Play every key of every piano alone and measure when it sounds.
+
+    Parameters
+    ----------
+    sources
+        The fetched sources.
+    pianos
+        Names of ``params.yaml``.
+    velocity
+        By default one that lies between those that the pianos are calibrated at.
+
+    Returns
+    -------
+    DataFrame
+        piano, pitch; before_ms and after_ms: how long after the note-on, and after the onset that
+        the corpus states, the sound passes 5 % of its peak.
+
+    Raises
+    ------
+    CorpusError
+        If a piano is unknown or its file missing.
+    """
+    pitch = np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1)
+    onset_s = SPACING_S * np.arange(1, len(pitch) + 1)
+    notes = pd.DataFrame(
+        {
+            "pitch": pitch,
+            "velocity": velocity,
+            "onset_s": onset_s,
+            "offset_s": onset_s + PEAK_WITHIN_S,
+        }
+    )
+    parts = []
+    for name in pianos:
+        piano = load_piano(name, sources)
+        audio = piano.render(notes, onset_s[-1] + SPACING_S)
+        first = np.rint(onset_s * SAMPLE_RATE).astype(int)
+        before_s = np.array([measure_attack_s(audio[index:], SAMPLE_RATE) for index in first])
+        after_s = before_s - piano.attack_s(pitch, np.full(len(pitch), velocity))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "piano": name,
+                    "pitch": pitch,
+                    "before_ms": 1000 * before_s,
+                    "after_ms": 1000 * after_s,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

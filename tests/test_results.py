@@ -1,0 +1,105 @@
+"""The committed results, recomputed from the shipped checkpoints.
+
+Two of the test recordings are rendered and predicted anew with every method and condition, and the
+accuracies compared with the committed ones: within `TOLERANCE`, since another processor rounds
+otherwise. From metrics to tables all is exact arithmetic, and must agree to the last printed digit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pianoalign_lib import evaluation, predict
+from pianoalign_lib.config import corpus_paths, load_params
+from pianoalign_lib.corpora.demo import fetch, render
+from pianoalign_lib.corpora.recordings import write_index
+from pianoalign_lib.metrics import evaluate_per_recording
+from pianoalign_lib.table_files import read_table
+
+RECORDINGS = ("m01-0000_iowa", "m01-0000_iowa_room")
+TOLERANCE = 0.01  # of the notes of a recording: one point
+NAMES = ["test_set", "method", "condition", "calibrated", "recording"]
+
+
+@pytest.fixture(scope="module")
+def recomputed(tmp_path_factory, request):
+    """Return the per-recording scores of `RECORDINGS`, from the sources on."""
+    repository = request.config.rootpath
+    root = tmp_path_factory.mktemp("project")
+    shutil.copyfile(repository / "params.yaml", root / "params.yaml")
+    shutil.copytree(repository / "checkpoints", root / "checkpoints")
+    paths, params = corpus_paths("demo", root), load_params(root)
+    # Packages fetched by an earlier `make repro` are used again; a fresh checkout downloads them.
+    fetch.fetch(paths.sources, repository / "data" / "demo" / "downloads")
+    jobs = render._plan(paths.sources, params["demo"], "eval")
+    wanted = [job for job in jobs if job.recording in RECORDINGS]
+    rows = [render._render_one(job, paths.sources, paths.split("eval")) for job in wanted]
+    assert len(rows) == len(RECORDINGS)
+    write_index(paths.split("eval"), rows)
+    methods = ["none", "dtw", "hybrid", *params["variants"]]
+    for method in methods:
+        predict.predict(paths, params, method, jobs=1)
+    return evaluate_per_recording(evaluation.load_predictions(paths))
+
+
+@pytest.fixture(scope="module")
+def committed(request):
+    path = request.config.rootpath / "results" / "demo" / evaluation.PER_RECORDING
+    return pd.read_csv(path)
+
+
+def test_every_method_reaches_its_committed_accuracy(recomputed, committed):
+    both = recomputed.merge(committed, on=NAMES, suffixes=("", "_committed"), how="left")
+    assert len(both) == len(recomputed) > 50
+    assert set(both["method"]) == {"none", "dtw", "hybrid", *load_params()["variants"]}
+    for tolerance_ms in (5, 10, 25, 50):
+        column = f"acc_{tolerance_ms}ms"
+        difference = (both[column] - both[f"{column}_committed"]).abs()
+        worst = both.loc[difference.idxmax(), NAMES].to_dict()
+        assert difference.max() <= TOLERANCE, (worst, column, difference.max())
+
+
+def test_pooled_metrics_are_the_recordings_weighted_by_their_notes(request, committed):
+    """metrics.csv against the per-recording file, by pandas alone."""
+    pooled = pd.read_csv(request.config.rootpath / "results" / "demo" / evaluation.METRICS)
+    hits = committed.assign(hits=committed["acc_10ms"] * committed["n_notes"])
+    sums = hits.groupby(NAMES[:-1])[["hits", "n_notes"]].sum()
+    expected = (sums["hits"] / sums["n_notes"]).rename("expected")
+    merged = pooled.set_index(NAMES[:-1]).join(expected)
+    np.testing.assert_allclose(merged["acc_10ms"], merged["expected"], atol=2e-6)
+    assert (merged["acc_10ms_lo"] <= merged["acc_10ms"] + 1e-9).all()
+    assert (merged["acc_10ms"] <= merged["acc_10ms_hi"] + 1e-9).all()
+
+
+def test_table_2_says_what_the_metrics_say(request):
+    results = request.config.rootpath / "results" / "demo"
+    pooled = pd.read_csv(results / evaluation.METRICS)
+    chosen = pooled.query("test_set == 'test' and condition == 'note100' and not calibrated")
+    accuracy = 100 * chosen.set_index("method")["acc_10ms"]
+    table = read_table(results / "tables" / "table2_architecture.csv")
+    assert {"cnn", "gru", "lstm_uni", "crnn"} <= set(table["method"])
+    for row in table.to_dict("records"):
+        assert float(row["acc_10ms"]) == pytest.approx(accuracy[row["method"]], abs=0.051)
+    assert accuracy["crnn"] > 40, "the full network must reach the paper's range"
+    assert accuracy["crnn"] > accuracy["none"] + 25
+
+
+def test_the_checkpoints_are_those_of_the_parameters(repository):
+    """Every shipped checkpoint loads for its variant, and was trained with these settings."""
+    from pianoalign_lib.checkpoints import load_checkpoint
+    from pianoalign_lib.config import training_config, variant_config
+
+    params = load_params(repository)
+    hashes = set()
+    for name in params["variants"]:
+        path = repository / "checkpoints" / "demo" / f"{name}.safetensors"
+        _, info = load_checkpoint(path, expected=variant_config(params, name))
+        assert info.training == vars(replace(training_config(params)))
+        assert path.stat().st_size < 3_000_000
+        hashes.add(info.corpus_sha256)
+    assert len(hashes) == 1, "all variants were trained on the same recordings"
