@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import pandas as pd
 
 from .comparison import compare_scores
 from .labels import condition_label, method_label, set_label
+
+
+def differences(
+    per_recording: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    conditions: Sequence[str] = ("note100",),
+    tolerances_ms: Sequence[float] = (10,),
+    test_set: str = "test",
+    bootstrap: Mapping[str, int] | None = None,
+) -> str:
+    """Return :func:`difference` for each condition, tolerance and pair, as a list in Markdown."""
+    return "\n".join(
+        "- "
+        + difference(
+            per_recording, *pair, condition=condition, tolerance_ms=tolerance_ms,
+            test_set=test_set, bootstrap=bootstrap,
+        )
+        for condition, tolerance_ms, pair in product(conditions, tolerances_ms, pairs)
+    )  # fmt: skip
 
 
 def difference(
@@ -45,10 +66,15 @@ def difference(
         verdict = f"{method_label(b)} is ahead"
     else:
         verdict = "no clear difference"
-    where = f"{condition_label(condition)}, {set_label(test_set)}, {tolerance_ms:g} ms"
-    values = f"{100 * found.a:.1f} − {100 * found.b:.1f} = {100 * found.difference:+.1f} points"
-    interval = f"[{100 * found.lo:+.1f}, {100 * found.hi:+.1f}]"
+    where = "" if test_set == "test" else f", {set_label(test_set)}"
+    where += ", offset-calibrated" if calibrated else ""
     return (
-        f"{method_label(a)} − {method_label(b)} ({where}"
-        f"{', offset-calibrated' if calibrated else ''}): {values} {interval}: {verdict}."
+        f"{condition_label(condition)}, within {tolerance_ms:g} ms{where}: "
+        f"{method_label(a)} {100 * found.a:.1f} %, {method_label(b)} {100 * found.b:.1f} %, "
+        f"difference {_points(found.difference)} points "
+        f"[{_points(found.lo)}, {_points(found.hi)}]: {verdict}."
     )
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")

@@ -20,7 +20,7 @@ TIMGM6MB = ("TimGM6mb: GPL-2", "pretty_midi", "0.2.11.post0", TIMGM6MB_SHA256)
 def source_table() -> pd.DataFrame:
     """Return the sources with their licences, packages, versions and SHA-256.
 
-    The SHA-256 is that of the package file; TimGM6mb comes with an installed package, its own is given.
+    The SHA-256 is that of the package file, but for TimGM6mb, whose package is installed anyway.
     """
     rows = [(each.licence, each.package, each.version, each.sha256) for each in SOURCES]
     table = pd.DataFrame([*rows, TIMGM6MB], columns=["source", "package", "version", "sha256"])

@@ -1,0 +1,117 @@
+# Everything a user runs; `make` alone lists it. All paths are relative, so that the project may lie
+# in a folder whose name has spaces.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# Where the environment is made. An existing one is used as it is: VENV="$CONDA_PREFIX".
+VENV ?= .venv
+# The interpreter it is made with; by default the first of these that works.
+PYTHON ?=
+PYTHONS := python3.11 python3.12 python3.13 python3
+USABLE := 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
+# The corpus whose tables `make repro` prints and whose files `make clean` deletes.
+CORPUS ?= demo
+# More options for `dvc repro`: --force computes again what is up to date.
+DVC_FLAGS ?=
+# Processes that run tests side by side.
+WORKERS ?= 2
+
+TABLES := claims table1_corpus table1_error_size table2_architecture table3_representation \
+    table4_frame_rate table5_dtw table6_real
+
+# A user's own Python settings must not reach into the environment.
+unexport PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Stages call `pianoalign`, so the environment's programs come first.
+ACTIVATE = export PATH="$$(cd "$(VENV)" && pwd)/bin:$$PATH"
+# DVC asks for a git repository unless told that there is none, as in an unpacked archive.
+SCM = $$(if [ -e .git ]; then echo git; else echo none; fi)
+
+.PHONY: help setup repro retrain test lab clean distclean
+
+help:  ## list the targets (default)
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup:  ## create .venv and install the locked packages, unless that is done
+	@want="$$(cat pyproject.toml requirements.lock | cksum) $(SCM) $$(pwd -P)"
+	stamp="$(VENV)/.pianoalign-installed"
+	if [ -x "$(VENV)/bin/python" ] && [ "$$(cat "$$stamp" 2>/dev/null)" = "$$want" ]; then exit 0; fi
+	rm -f "$$stamp"
+	place="$(VENV)/.pianoalign-place"  # written into an environment made here, and only there
+	if [ -f "$$place" ] && [ "$$(cat "$$place")" != "$$(pwd -P)" ]; then
+	    rm -rf "$(VENV)"  # moved or copied: its programs point to the old folder
+	fi
+	if ! "$(VENV)/bin/python" -c 'import pip' 2>/dev/null; then
+	    python="$(PYTHON)"
+	    for name in $(PYTHONS); do
+	        if [ -z "$$python" ] && "$$name" -c $(USABLE) >/dev/null 2>&1; then python="$$name"; fi
+	    done
+	    if [ -z "$$python" ]; then
+	        echo "make: no Python 3.11, 3.12 or 3.13 with venv found (Debian: apt-get install" \
+	            "python3-venv); install one or name it: make PYTHON=/path/to/python3.11" >&2
+	        exit 1
+	    fi
+	    echo "Creating $(VENV) with $$("$$python" --version)"
+	    if [ -f "$$place" ]; then rm -rf "$(VENV)"; fi  # its Python is gone
+	    "$$python" -m venv "$(VENV)"
+	    pwd -P > "$$place"
+	fi
+	# --no-compile: Python compiles what is imported at its first import, a small part of it all.
+	echo "Installing PyTorch (1 of 3)"
+	"$(VENV)/bin/python" -m pip install --quiet --no-compile -c requirements.lock setuptools torch
+	echo "Installing the other packages of requirements.lock (2 of 3)"
+	"$(VENV)/bin/python" -m pip install --quiet --no-compile --no-deps -r requirements.lock
+	echo "Installing pianoalign (3 of 3)"
+	"$(VENV)/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+	if [ "$(SCM)" = none ]; then
+	    "$(VENV)/bin/python" -m dvc config --local core.no_scm true
+	elif grep -qs no_scm .dvc/config.local; then
+	    "$(VENV)/bin/python" -m dvc config --local --unset core.no_scm
+	fi
+	echo "$$want" > "$$stamp"
+
+repro: setup  ## rebuild every table and figure from the shipped checkpoints, then print the tables
+	@$(ACTIVATE)
+	python -m dvc repro $(DVC_FLAGS)
+	for table in $(TABLES); do
+	    echo
+	    cat "results/$(CORPUS)/tables/$$table.md"
+	done
+	echo
+	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
+
+retrain: setup  ## train all variants from scratch (resumable), release their checkpoints, rebuild the tables
+	@$(ACTIVATE)
+	python -m dvc repro training/dvc.yaml:render_train
+	unfinished="data/$(CORPUS)/retraining"
+	if [ ! -e "$$unfinished" ]; then
+	    rm -rf "data/$(CORPUS)/resume"
+	    touch "$$unfinished"
+	fi
+	python -m dvc repro --force --single-item training/dvc.yaml:train
+	pianoalign release --corpus $(CORPUS)
+	rm "$$unfinished"
+	python -m dvc repro
+
+test: setup  ## run linter, type checker and the whole test suite
+	@$(ACTIVATE)
+	export OMP_NUM_THREADS=1
+	ruff check .
+	mypy
+	python -m pytest -n $(WORKERS)
+
+lab: setup  ## open JupyterLab on the notebooks
+	@$(ACTIVATE)
+	exec python -m jupyterlab notebooks
+
+clean:  ## delete what the pipeline can make again quickly (keeps training runs, results and .venv)
+	rm -rf "data/$(CORPUS)/sources" "data/$(CORPUS)/eval" "data/$(CORPUS)/train" "data/$(CORPUS)/predictions"
+	rm -rf .dvc/cache .dvc/tmp .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+distclean: clean  ## clean, and delete .venv
+	rm -rf .venv

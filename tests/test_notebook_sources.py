@@ -1,0 +1,233 @@
+"""The notebooks in the repository: clean, readable, and writing what the pipeline declares."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pretty_midi
+import pytest
+import soundfile as sf
+import yaml
+from conftest import ROOT, write_toy_part
+from synthetic_predictions import predictions
+
+from pianoalign_lib.checkpoints import CheckpointInfo, save_checkpoint
+from pianoalign_lib.config import CorpusPaths, corpus_paths, variant_config
+from pianoalign_lib.corpora.demo.pianos import PITCH_CLASSES
+from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
+from pianoalign_lib.evaluation import write_metrics
+from pianoalign_lib.models.crnn import Crnn
+from pianoalign_lib.notebooks import run_notebook
+from pianoalign_lib.report import FIGURES, NOTEBOOK_TITLES, TABLES
+
+NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def read(name: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def code(name: str) -> str:
+    """Return a notebook's code without IPython's own lines."""
+    cells = [cell.source for cell in read(name).cells if cell.cell_type == "code"]
+    lines = "\n".join(cells).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("%"))
+
+
+def declared(name: str) -> set[str]:
+    """Return the outputs of a notebook's stage of dvc.yaml, on the corpus ``demo``."""
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
+    return {path.replace("${corpus}", "demo") for out in stage["outs"] for path in out}
+
+
+def declared_names(name: str) -> set[str]:
+    return {Path(path).stem for path in declared(name)} - {name}
+
+
+def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
+    assert list(NOTEBOOK_TITLES) == NAMES
+    for number, name in enumerate(NAMES, start=1):
+        assert re.fullmatch(rf"{number:02d}_[a-z_]+", name)
+        assert read(name).cells[0].source.startswith(f"# {number} · ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_source_is_clean(name: str) -> None:
+    notebook = read(name)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    for number, cell in enumerate(notebook.cells, start=1):
+        assert cell.id == f"cell-{number:02d}"
+        assert cell.source.strip()
+        assert set(cell.metadata) <= {"tags"}
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_cells_say_what_it_is_about_and_set_the_corpus(name: str) -> None:
+    first, parameters, *others = read(name).cells
+    for word in ("**Question.**", "**Shows**", "**Writes**", "Takes about"):
+        assert word in first.source
+    for written in declared_names(name):
+        assert f"`{written}`" in first.source
+    assert parameters.metadata.tags == ["parameters"]
+    assert parameters.source == 'corpus = "demo"'
+    assert not any("tags" in cell.metadata for cell in others)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_short_and_results_are_not_typed_in(name: str) -> None:
+    for cell in read(name).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 20, cell.source
+        else:
+            # Percentages are results: written by hand are only the interval's and definitions.
+            assert set(re.findall(r"[\d.]+ ?%", cell.source)) <= {"95 %", "5 %"}, cell.source
+    assert not re.search(r"ipywidgets|tqdm|plt\.show", code(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_exactly_the_tables_and_figures_its_stage_declares(name: str) -> None:
+    tree = ast.parse(code(name))
+    called = {node.func.attr for node in ast.walk(tree) if _is_method_call(node)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    tables = {table for table in TABLES if {table, f"{table}_table"} & called}
+    assert tables | (set(FIGURES) & texts) == declared_names(name)
+
+
+def _is_method_call(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+
+
+# --- Executed, on a toy corpus --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> CorpusPaths:
+    """A project with toy recordings, untrained networks and made-up predictions."""
+    root = tmp_path_factory.mktemp("a project")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["demo"]["pianos"] = {"train": ["timgm6mb"], "test": ["iowa"]}
+    params["evaluation"]["bootstrap"]["samples"] = 50
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    paths = corpus_paths("demo", root)
+    write_toy_part(paths.split("train"), [("t0", "train", ""), ("t1", "train", "")])
+    held_out = [("v0", "validation", ""), ("e0", "test", "test"), ("r0", "test", "room")]
+    write_toy_part(paths.split("eval"), held_out)
+    write_pianos(paths.sources / "pianos")
+    write_checkpoints(paths, params)
+    write_predictions(paths, params)
+    shutil.rmtree(paths.split("train"))  # a fresh clone has none
+    return paths
+
+
+def write_pianos(folder: Path) -> None:
+    """Write the SoundFont that comes with pretty_midi, and 88 decaying tones as the other piano."""
+    folder.mkdir(parents=True)
+    soundfont = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    shutil.copyfile(soundfont, folder / "timgm6mb.sf2")
+    time_s = np.arange(4410) / 44_100
+    with zipfile.ZipFile(folder / "iowa.zip", "w") as archive:
+        for pitch in range(21, 109):
+            octave, step = divmod(pitch, 12)
+            letter = next(name for name, value in PITCH_CLASSES.items() if value == step)
+            hz = 440 * 2 ** ((pitch - 69) / 12)
+            tone = io.BytesIO()
+            sf.write(tone, np.cos(2 * np.pi * hz * time_s) / 2, 44_100, format="FLAC")
+            archive.writestr(f"Piano.ff.{letter}{octave - 1}.flac", tone.getvalue())
+
+
+def write_checkpoints(paths: CorpusPaths, params: dict) -> None:
+    training = read_index(paths.split("train"))
+    hashed = corpus_hash([*training, *read_index(paths.split("eval"), split="validation")])
+    for name in params["variants"]:
+        variant = variant_config(params, name)
+        info = CheckpointInfo(vars(variant), 0.5, params["training"], "demo", hashed)
+        save_checkpoint(paths.checkpoints / f"{name}.safetensors", Crnn(variant), info)
+        epoch = np.arange(1, 4)
+        log = pd.DataFrame({"epoch": epoch, "train_loss": 0.1 / epoch, "val_loss": 0.2 / epoch})
+        log = log.assign(val_acc_10ms=0.1 * epoch, seconds=60.0, audio_s_per_s=40.0)
+        log.to_csv(paths.checkpoints / f"{name}.csv", index=False)
+    shutil.copyfile(paths.split("train") / INDEX, paths.checkpoints / INDEX)
+
+
+def write_predictions(paths: CorpusPaths, params: dict) -> None:
+    runs = params["evaluation"]["runs"]
+    parts = [
+        predictions(run["methods"], run["conditions"], tuple(run["test_sets"]), 3, notes=30)
+        for run in runs
+    ]
+    paths.predictions.mkdir()
+    for method, rows in pd.concat(parts).groupby("method"):
+        rows.to_parquet(paths.predictions / f"{method}.parquet")
+    write_metrics(paths, params)
+
+
+def contents(paths: CorpusPaths) -> dict[str, bytes]:
+    """Return every file below results and figures, but for the metrics, by its path."""
+    files = [file for top in (paths.results, paths.figures) for file in top.rglob("*.*")]
+    return {
+        file.relative_to(paths.root).as_posix(): file.read_bytes()
+        for file in files
+        if file.is_file() and not file.name.startswith("metrics")
+    }
+
+
+def run_once(paths: CorpusPaths, name: str) -> Path:
+    """Return the executed notebook; run it if no test before has."""
+    executed = paths.results / "notebooks" / f"{name}.ipynb"
+    return executed if executed.is_file() else run_notebook(name, "demo", root=paths.root)
+
+
+def printed(executed: Path) -> str:
+    notebook = nbformat.read(executed, as_version=4)
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    return "".join(out.text for out in outputs if out.output_type == "stream")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_writes_what_its_stage_declares_and_shows_its_plots(
+    study: CorpusPaths, name: str
+) -> None:
+    for out in declared(name):
+        (study.root / out).unlink(missing_ok=True)
+    before = contents(study)
+    executed = run_notebook(name, "demo", root=study.root)
+    assert set(contents(study)) - set(before) == declared(name)
+    outputs = [
+        kind
+        for cell in nbformat.read(executed, as_version=4).cells
+        for out in cell.get("outputs", [])
+        for kind in out.get("data", {})
+    ]
+    tables = [out for out in declared_names(name) if out in TABLES]
+    assert outputs.count("image/png") >= 2
+    assert outputs.count("text/markdown") >= len(tables)
+    assert executed.stat().st_size < 3_000_000
+
+
+def test_running_again_gives_the_same_bytes(study: CorpusPaths) -> None:
+    run_once(study, "04_dtw_comparison")
+    first = contents(study)
+    run_notebook("04_dtw_comparison", "demo", root=study.root)
+    assert contents(study) == first
+
+
+def test_the_corpus_card_counts_what_is_not_rendered(study: CorpusPaths) -> None:
+    executed = run_once(study, "01_data_preparation")
+    table = pd.read_csv(study.results / "tables" / "table1_corpus.csv", comment="#")
+    assert dict(zip(table["part"], table["recordings"], strict=True)) == {
+        "train": 2, "validation": 1, "test": 1, "room": 1,
+    }  # fmt: skip
+    assert "trained and validated on these very recordings" in printed(executed)

@@ -1,0 +1,278 @@
+"""What the notebooks call besides tables and plots: sentences, provenance, the corpus card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import toy_notes
+
+from pianoalign_lib import corpus_plots
+from pianoalign_lib.audio import SAMPLE_RATE
+from pianoalign_lib.checkpoints import CheckpointInfo, save_checkpoint
+from pianoalign_lib.config import load_params, variant_config
+from pianoalign_lib.corpora.demo import card
+from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
+from pianoalign_lib.corpus_card import read_corpus
+from pianoalign_lib.errors import CheckpointError, CorpusError, PianoAlignError
+from pianoalign_lib.models.crnn import Crnn
+from pianoalign_lib.notes import piano_roll
+from pianoalign_lib.predict import loose_notes
+from pianoalign_lib.provenance import provenance, publish, read_header
+from pianoalign_lib.roll_example import roll_example
+from pianoalign_lib.story import difference, differences
+from pianoalign_lib.table_files import read_table
+from pianoalign_lib.tables import table1_corpus
+from pianoalign_lib.training_summary import cost_table, read_logs, variant_table
+
+
+@pytest.fixture
+def trained(toy_project):
+    """A toy project with untrained checkpoints of all variants, as if released."""
+    paths, params = toy_project, load_params()
+    known = read_index(paths.split("train")) + read_index(paths.split("eval"), split="validation")
+    for name in params["variants"]:
+        add_checkpoint(paths, params, name, corpus_hash(known))
+    shutil.copyfile(paths.split("train") / INDEX, paths.checkpoints / INDEX)
+    return paths, params
+
+
+def add_checkpoint(paths, params, name, hashed):
+    variant = variant_config(params, name)
+    info = CheckpointInfo(vars(variant), 0.4, params["training"], "demo", hashed)
+    save_checkpoint(paths.checkpoints / f"{name}.safetensors", Crnn(variant), info)
+
+
+# --- Sentences ------------------------------------------------------------------------------------
+
+
+def scores(**percent):
+    """Return per-recording scores of methods, given as a list of percent for 100 notes each."""
+    return pd.DataFrame(
+        [
+            {
+                "test_set": "test", "method": method, "condition": "note100", "calibrated": False,
+                "recording": f"r{index}", "n_notes": 100, "acc_10ms": value / 100,
+            }
+            for method, values in percent.items()
+            for index, value in enumerate(values)
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("crnn", "dtw", "expected"),
+    [
+        (
+            [60, 70, 80],
+            [10, 20, 30],
+            "CRNN 70.0 %, DTW 20.0 %, difference +50.0 points [+50.0, +50.0]: CRNN is ahead.",
+        ),
+        (
+            [10, 20, 30],
+            [60, 70, 80],
+            "CRNN 20.0 %, DTW 70.0 %, difference −50.0 points [−50.0, −50.0]: DTW is ahead.",
+        ),
+        (
+            [50, 50, 50],
+            [50, 50, 50],
+            "CRNN 50.0 %, DTW 50.0 %, difference +0.0 points [+0.0, +0.0]: no clear difference.",
+        ),
+    ],
+)
+def test_the_sentence_says_who_is_ahead(crnn, dtw, expected):
+    sentence = difference(scores(crnn=crnn, dtw=dtw), "crnn", "dtw")
+    assert sentence == f"±100 ms per note, within 10 ms: {expected}"
+
+
+def test_a_difference_whose_interval_holds_zero_is_not_clear():
+    sentence = difference(scores(crnn=[90, 10, 60], dtw=[10, 80, 50]), "crnn", "dtw")
+    assert sentence.endswith("no clear difference.")
+
+
+def test_several_differences_make_a_list():
+    text = differences(scores(crnn=[60, 70], dtw=[1, 2]), [("crnn", "dtw"), ("dtw", "crnn")])
+    first, second = text.splitlines()
+    assert first == f"- {difference(scores(crnn=[60, 70], dtw=[1, 2]), 'crnn', 'dtw')}"
+    assert second.startswith("- ±100 ms per note, within 10 ms: DTW 1.5 %, CRNN 65.0 %")
+
+
+def test_a_method_that_was_not_run_is_an_error():
+    with pytest.raises(PianoAlignError, match="gru"):
+        difference(scores(crnn=[1, 2]), "crnn", "gru")
+
+
+# --- Provenance -----------------------------------------------------------------------------------
+
+
+def test_provenance_names_what_the_numbers_depend_on(trained):
+    paths, params = trained
+    found = provenance(paths, params, ["none", "dtw", "hybrid", "gru"])
+    for name in ("crnn", "gru"):
+        digest = hashlib.sha256((paths.checkpoints / f"{name}.safetensors").read_bytes())
+        assert digest.hexdigest().startswith(found.checkpoints[name])
+    assert set(found.checkpoints) == {"crnn", "gru"}
+    evaluated = corpus_hash(read_index(paths.split("eval")))
+    assert found.corpus_sha256.startswith(f"{evaluated} (validation and test)")
+    assert found.seed == {"corpus": 2206, "errors": 100, "training": 1, "bootstrap": 7}
+    assert provenance(paths, params) == provenance(paths, json.loads(json.dumps(params)))
+
+
+@pytest.mark.parametrize("topic", ["conditions", "evaluation", "demo", "training", "variants"])
+def test_provenance_changes_with_every_parameter(trained, topic):
+    paths, params = trained
+    changed = params | {topic: params[topic] | {"another": {}}}
+    assert provenance(paths, changed).lines() != provenance(paths, params).lines()
+
+
+def test_published_tables_carry_their_provenance(trained):
+    paths, params = trained
+    table = table1_corpus(read_corpus(paths)[0])
+    assert publish(table, paths, params) is table
+    text = (paths.results / "tables" / "table1_corpus.csv").read_text()
+    for line in provenance(paths, params).lines():
+        assert f"# {line}\n" in text
+    assert len(read_table(paths.results / "tables" / "table1_corpus.csv")) == len(table.rows)
+
+
+def test_checkpoints_of_different_trainings_do_not_go_together(trained):
+    paths, params = trained
+    add_checkpoint(paths, params, "gru", "another")
+    with pytest.raises(CheckpointError, match="different recordings .*gru another"):
+        provenance(paths, params)
+
+
+def test_missing_and_corrupt_checkpoints_are_named(trained):
+    paths, params = trained
+    (paths.checkpoints / "gru.safetensors").write_bytes(b"half")
+    with pytest.raises(CheckpointError, match=r"gru\.safetensors: corrupt"):
+        provenance(paths, params, ["gru"])
+    (paths.checkpoints / "gru.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"gru\.safetensors: not found"):
+        read_header(paths.checkpoints / "gru.safetensors")
+    for path in paths.checkpoints.glob("*.safetensors"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        provenance(paths, params)
+
+
+# --- Trainings ------------------------------------------------------------------------------------
+
+
+def test_variants_are_listed_with_their_number_of_weights(trained):
+    paths, params = trained
+    table = variant_table(paths, params)
+    model = Crnn(variant_config(params, "cnn"))
+    assert table.loc["CNN only", "weights"] == f"{sum(p.numel() for p in model.parameters()):,}"
+    assert table.loc["CNN only", "recurrence"] == "none"
+    assert table.loc["CRNN, Mel", "input"] == "Mel"
+    assert len(table) == len(params["variants"])
+
+
+def test_costs_are_those_of_the_logs(tmp_path):
+    log = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [0.3, 0.1, 0.2],
+            "val_acc_10ms": [0.2, 0.5, 0.6], "seconds": [60, 90, 90], "audio_s_per_s": [30, 50, 40],
+        }
+    )  # fmt: skip
+    row = cost_table({"crnn": log}).loc["CRNN"]
+    assert (row["epochs"], row["kept epoch"], row["within 10 ms (%)"]) == (3, 2, 50.0)
+    assert (row["minutes"], row["audio s per s"]) == (4.0, 40.0)
+
+
+def test_missing_and_incomplete_logs_are_named(toy_project):
+    toy_project.checkpoints.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"crnn\.csv: missing"):
+        read_logs(toy_project, ["crnn"])
+    (toy_project.checkpoints / "crnn.csv").write_text("epoch,val_loss\n1,2\n")
+    with pytest.raises(CheckpointError, match=r"crnn\.csv: no train_loss"):
+        read_logs(toy_project, ["crnn"])
+
+
+# --- The corpus card ------------------------------------------------------------------------------
+
+
+def test_the_card_tells_whether_the_checkpoints_saw_these_recordings(trained):
+    paths, params = trained
+    shutil.rmtree(paths.split("train"))
+    recordings, sentence = read_corpus(paths)
+    assert recordings["split"].value_counts().to_dict() == {"train": 3, "test": 3, "validation": 1}
+    assert "these very recordings" in sentence
+    for name in params["variants"]:
+        add_checkpoint(paths, params, name, "another")
+    assert "with the hash another" in read_corpus(paths)[1]
+    (paths.checkpoints / INDEX).unlink()
+    with pytest.raises(CorpusError, match=r"recordings\.csv: not found.*release"):
+        read_corpus(paths)
+
+
+class LatePiano:
+    """A piano whose every note is a click 3 ms after its note-on, and which knows of 2 ms."""
+
+    def render(self, notes, duration_s):
+        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
+        return audio
+
+    def attack_s(self, pitch, velocity):
+        return np.full(len(pitch), 0.002)
+
+
+def test_attacks_are_measured_from_note_on_and_from_the_stated_onset(tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "load_piano", lambda *_: LatePiano())
+    attacks = card.measured_attacks(tmp_path, ["late", "again"])
+    assert len(attacks) == 2 * 88
+    np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
+    np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
+
+
+def test_every_source_has_a_licence_and_a_checksum():
+    table = card.source_table()
+    assert table["licence"].str.len().gt(3).all()
+    assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    (notes, _) = card.licence_notes()
+    assert all(source in notes for source in table["source"])
+
+
+# --- Pictures -------------------------------------------------------------------------------------
+
+
+def test_rolls_are_those_of_the_evaluation(trained):
+    paths, params = trained
+    recording = read_index(paths.split("eval"), split="test")[0]
+    notes = load_notes(paths.split("eval"), recording)
+    example = roll_example(paths, params, recording)
+    shape = example.log_cqt.shape
+    assert shape == (801, 88)  # 8 s at 100 frames per second
+    loose = loose_notes(notes, "note100", recording.recording, params)
+    for roll, table in ((example.aligned, notes), (example.unaligned, loose)):
+        np.testing.assert_array_equal(roll, piano_roll(table, shape[0], 100) > 0)
+    assert example.predicted.shape == shape and example.predicted.dtype == bool
+    mel = roll_example(paths, params, recording, variant="crnn_mel")
+    np.testing.assert_array_equal(mel.log_cqt, example.log_cqt)
+
+
+def test_plots_of_the_corpus_show_all_of_their_data():
+    notes = toy_notes(np.random.default_rng(0), 8.0)
+    attacks = pd.DataFrame(
+        {"piano": ["a"] * 88 + ["b"] * 88, "pitch": [*range(21, 109)] * 2, "before_ms": 1.0}
+    ).assign(after_ms=0.0)
+    panels = corpus_plots.attack_plot(attacks).axes
+    assert [sum(len(line.get_xdata()) == 88 for line in axes.lines) for axes in panels] == [2, 2]
+
+    figure = corpus_plots.excerpt_plot(np.zeros((801, 88)), notes, fps=100, start_s=2.0, end_s=4.0)
+    spectrum, roll = figure.axes[:2]
+    shown = notes[(notes["onset_s"] < 4) & (notes["offset_s"] > 2)]
+    assert len(roll.collections[0].get_paths()) == len(shown)
+    assert spectrum.images[0].get_array().shape == (88, 201)
+    assert spectrum.images[0].get_extent() == [1.995, 4.005, 20.5, 108.5]
+
+    figure = corpus_plots.note_distribution({"test": notes, "validation": notes[:5]})
+    for axes in figure.axes:
+        for step in axes.patches:
+            assert step.get_data().values.sum() == pytest.approx(100)
