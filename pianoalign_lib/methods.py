@@ -1,14 +1,13 @@
 """Every way to place notes: a method is prepared once per recording, then given loose notes.
 
 ``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note,
-and ``hybrid`` warps first and lets the network move each note after that.
+and ``hybrid`` (:mod:`pianoalign_lib.predict`) is the network on what DTW returns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,6 @@ from .errors import ConfigError
 from .features import compute_features
 from .inference import RecordingEncoder
 
-HYBRID_VARIANT = "crnn"
-
 
 @dataclass(frozen=True)
 class Placement:
@@ -31,7 +28,8 @@ class Placement:
 
     Attributes
     ----------
-    onset_s : np.ndarray [shape=(n_notes,)]
+    onset_s, offset_s : np.ndarray [shape=(n_notes,)]
+        A note moved by a network keeps its length.
     confidence : np.ndarray [shape=(n_notes,), dtype=float32]
         0 to 1; NaN where the method gives none.
     placed : np.ndarray [shape=(n_notes,), dtype=bool]
@@ -39,6 +37,7 @@ class Placement:
     """
 
     onset_s: np.ndarray
+    offset_s: np.ndarray
     confidence: np.ndarray
     placed: np.ndarray
 
@@ -52,7 +51,7 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     Parameters
     ----------
     method
-        ``none``, ``dtw``, ``hybrid`` or a variant of ``params.yaml``.
+        ``none``, ``dtw`` or a variant of ``params.yaml``.
     audio : np.ndarray [shape=(n_samples,)]
         Mono, 16 kHz.
     paths
@@ -70,33 +69,21 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     if method == "none":
         return _keep
     if method == "dtw":
-        return _DtwAligner(audio)
-    if method == "hybrid":
-        warp, network = _DtwAligner(audio), _network(HYBRID_VARIANT, audio, paths, params)
-        return partial(_warp_then_move, warp, network)
+        recording = audio_features(audio)
+        return lambda notes: _keep(map_notes(warping_path(recording, note_features(notes)), notes))
     if method not in params["variants"]:
-        known = ["none", "dtw", "hybrid", *params["variants"]]
+        known = ["none", "dtw", *params["variants"]]
         raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(known)}")
     return _network(method, audio, paths, params)
 
 
 def _keep(notes: pd.DataFrame) -> Placement:
-    onset_s = notes["onset_s"].to_numpy(copy=True)
-    return Placement(onset_s, np.full(len(notes), np.nan, np.float32), np.ones(len(notes), bool))
-
-
-class _DtwAligner:
-    """MrMsDTW with the recording's features computed once."""
-
-    def __init__(self, audio: np.ndarray) -> None:
-        self._recording = audio_features(audio)
-
-    def warp(self, notes: pd.DataFrame) -> pd.DataFrame:
-        """Return `notes` on the recording's time."""
-        return map_notes(warping_path(self._recording, note_features(notes)), notes)
-
-    def __call__(self, notes: pd.DataFrame) -> Placement:
-        return _keep(self.warp(notes))
+    return Placement(
+        onset_s=notes["onset_s"].to_numpy(copy=True),
+        offset_s=notes["offset_s"].to_numpy(copy=True),
+        confidence=np.full(len(notes), np.nan, np.float32),
+        placed=np.ones(len(notes), bool),
+    )
 
 
 def _network(variant_name: str, audio: np.ndarray, paths: CorpusPaths, params: dict) -> Aligner:
@@ -109,11 +96,10 @@ def _network(variant_name: str, audio: np.ndarray, paths: CorpusPaths, params: d
 
     def place(notes: pd.DataFrame) -> Placement:
         posterior = encoder.posterior(notes)
-        return Placement(*place_notes(notes, posterior, variant.fps, info.threshold, max_shift_s))
+        onset_s, confidence, placed = place_notes(
+            notes, posterior, variant.fps, info.threshold, max_shift_s
+        )
+        length_s = (notes["offset_s"] - notes["onset_s"]).to_numpy()
+        return Placement(onset_s, onset_s + length_s, confidence, placed)
 
     return place
-
-
-def _warp_then_move(warp: _DtwAligner, network: Aligner, notes: pd.DataFrame) -> Placement:
-    """DTW, then the network; a note the network loses keeps what DTW gave it."""
-    return network(warp.warp(notes))

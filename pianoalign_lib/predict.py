@@ -6,6 +6,7 @@ needs a network again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import pandas as pd
 
 from .config import CorpusPaths, topic
 from .corpora.recordings import Recording, load_recording, read_index
-from .errors import ConfigError
+from .errors import ConfigError, CorpusError
 from .files import atomic_path
 from .methods import prepare
 from .perturb import conditions, generator, perturb
 from .progress import progress
+
+HYBRID = "hybrid"  # DTW, then the full network (paper, hybrid)
+HYBRID_VARIANT = "crnn"
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2) -> Path:
@@ -32,7 +36,8 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
     params
         All of ``params.yaml``.
     method
-        See :func:`pianoalign_lib.methods.prepare`.
+        See :func:`pianoalign_lib.methods.prepare`; or ``hybrid``, which gives the full network the
+        stored predictions of ``dtw``.
     jobs
         Processes side by side, each with one thread.
 
@@ -46,7 +51,7 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
     ConfigError
         If the method or one of its conditions is unknown.
     CorpusError, CheckpointError
-        If the recordings or the checkpoint are missing or corrupt.
+        If the recordings, the checkpoint or the predictions of DTW are missing or corrupt.
     """
     folder = paths.split("eval")
     plan = condition_plan(params, method, read_index(folder, split="test"))
@@ -115,11 +120,13 @@ def _predict_one(
 
     torch.set_num_threads(1)
     audio, notes = load_recording(paths.split("eval"), recording)
-    align = prepare(method, audio, paths, params)
+    align = prepare(HYBRID_VARIANT if method == HYBRID else method, audio, paths, params)
+    warped = _warped_notes(paths, recording) if method == HYBRID else None
     parts = []
     for name in names:
         loose = loose_notes(notes, name, recording.recording, params)
-        placement = align(loose)
+        given = loose if warped is None else warped(name, loose)
+        placement = align(given)
         parts.append(
             pd.DataFrame(
                 {
@@ -134,9 +141,32 @@ def _predict_one(
                     "onset_true_s": notes["onset_s"],
                     "onset_in_s": loose["onset_s"],
                     "onset_s": placement.onset_s,
+                    "offset_s": placement.offset_s,
                     "confidence": placement.confidence.astype(np.float32),
                     "placed": placement.placed,
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _warped_notes(paths: CorpusPaths, recording: Recording) -> Callable:
+    """Return a function from a condition and its loose notes to the notes as DTW placed them."""
+    path = paths.predictions / "dtw.parquet"
+    wanted = [("recording", "==", recording.recording), ("test_set", "==", recording.test_set)]
+    try:
+        stored = pd.read_parquet(path, filters=wanted)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: missing or corrupt; run 'dvc repro predict_dtw'") from error
+
+    def warp(condition: str, loose: pd.DataFrame) -> pd.DataFrame:
+        rows = stored[stored["condition"] == condition].set_index("note_id")
+        if not rows.index.sort_values().equals(pd.Index(np.sort(loose["note_id"]))):
+            raise CorpusError(
+                f"{path}: lacks notes of {recording.recording} under '{condition}'; "
+                "run 'dvc repro predict_dtw'"
+            )
+        onset_s, offset_s = (rows[name].loc[loose["note_id"]] for name in ("onset_s", "offset_s"))
+        return loose.assign(onset_s=onset_s.to_numpy(), offset_s=offset_s.to_numpy())
+
+    return warp

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 import shutil
-import zipfile
 from pathlib import Path
 
 import nbformat
@@ -14,14 +12,12 @@ import numpy as np
 import pandas as pd
 import pretty_midi
 import pytest
-import soundfile as sf
 import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
 from pianoalign_lib.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.config import CorpusPaths, corpus_paths, variant_config
-from pianoalign_lib.corpora.demo.pianos import PITCH_CLASSES
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.evaluation import write_metrics
 from pianoalign_lib.models.crnn import Crnn
@@ -125,27 +121,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> CorpusPaths:
     write_toy_part(paths.split("train"), [("t0", "train", ""), ("t1", "train", "")])
     held_out = [("v0", "validation", ""), ("e0", "test", "test"), ("r0", "test", "room")]
     write_toy_part(paths.split("eval"), held_out)
-    write_pianos(paths.sources / "pianos")
+    soundfont = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
+    (paths.sources / "pianos").mkdir(parents=True)
+    shutil.copyfile(soundfont, paths.sources / "pianos" / "timgm6mb.sf2")
     write_checkpoints(paths, params)
     write_predictions(paths, params)
     shutil.rmtree(paths.split("train"))  # a fresh clone has none
     return paths
-
-
-def write_pianos(folder: Path) -> None:
-    """Write the SoundFont that comes with pretty_midi, and 88 decaying tones as the other piano."""
-    folder.mkdir(parents=True)
-    soundfont = Path(pretty_midi.__file__).parent / "TimGM6mb.sf2"
-    shutil.copyfile(soundfont, folder / "timgm6mb.sf2")
-    time_s = np.arange(4410) / 44_100
-    with zipfile.ZipFile(folder / "iowa.zip", "w") as archive:
-        for pitch in range(21, 109):
-            octave, step = divmod(pitch, 12)
-            letter = next(name for name, value in PITCH_CLASSES.items() if value == step)
-            hz = 440 * 2 ** ((pitch - 69) / 12)
-            tone = io.BytesIO()
-            sf.write(tone, np.cos(2 * np.pi * hz * time_s) / 2, 44_100, format="FLAC")
-            archive.writestr(f"Piano.ff.{letter}{octave - 1}.flac", tone.getvalue())
 
 
 def write_checkpoints(paths: CorpusPaths, params: dict) -> None:

@@ -15,7 +15,7 @@ import pytest
 from pianoalign_lib import cli
 from pianoalign_lib.config import load_params
 from pianoalign_lib.corpora.recordings import load_notes, read_index
-from pianoalign_lib.errors import CheckpointError, ConfigError
+from pianoalign_lib.errors import CheckpointError, ConfigError, CorpusError
 from pianoalign_lib.evaluation import write_metrics
 from pianoalign_lib.methods import prepare
 from pianoalign_lib.predict import condition_plan, loose_notes, predict
@@ -44,6 +44,21 @@ def test_prediction_twice_gives_the_same_bytes(toy_project, copy_checkpoint):
     copy_checkpoint(toy_project, "crnn")
     first = predict(toy_project, load_params(), "crnn", jobs=2).read_bytes()
     assert predict(toy_project, load_params(), "crnn", jobs=1).read_bytes() == first
+
+
+def test_the_hybrid_is_the_network_on_what_dtw_returns(toy_project, copy_checkpoint):
+    copy_checkpoint(toy_project, "crnn")
+    params = load_params()
+    with pytest.raises(CorpusError, match=r"dtw\.parquet: missing or corrupt; run"):
+        predict(toy_project, params, "hybrid", jobs=1)
+    exact = pd.read_parquet(predict(toy_project, params, "none", jobs=1))
+    # A DTW that returns the loose notes themselves makes the hybrid the network alone.
+    exact.assign(method="dtw").to_parquet(toy_project.predictions / "dtw.parquet")
+    hybrid = pd.read_parquet(predict(toy_project, params, "hybrid", jobs=1))
+    network = pd.read_parquet(predict(toy_project, params, "crnn", jobs=1))
+    both = hybrid.merge(network, on=["test_set", "recording", "condition", "note_id"])
+    assert len(both) == len(hybrid) > 100
+    np.testing.assert_array_equal(both["onset_s_x"], both["onset_s_y"])
 
 
 def test_metrics_are_written_from_predictions(toy_project):
