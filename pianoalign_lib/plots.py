@@ -205,7 +205,8 @@ def training_curves(logs: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFr
         loss.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
         loss.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         loss.yaxis.set_minor_locator(NullLocator())
-        correct.set(xlabel="Epoch", ylabel="Notes within 10 ms (%)", ylim=(0, 100))
+        correct.set(xlabel="Epoch", ylabel="Notes within 10 ms (%)")
+        correct.set_ylim(bottom=0)
         correct.set_title("Validation accuracy")
         for axes in (loss, correct):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

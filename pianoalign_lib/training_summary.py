@@ -88,3 +88,20 @@ def cost_table(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("variant")
+
+
+def kept_note(logs: Mapping[str, pd.DataFrame], planned_epochs: int) -> str:
+    """Return a sentence for the foot of a table: which epoch of each training was kept.
+
+    A training that stopped before its planned end never reached its lowest learning rates: its
+    accuracy can be too low for that reason alone.
+    """
+    parts = []
+    for name, log in logs.items():
+        kept = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
+        stopped = f", stopped early at {len(log)}" if len(log) < planned_epochs else ""
+        parts.append(f"{method_label(name)} {kept}{stopped}")
+    return (
+        f"Epoch kept of {planned_epochs} (lowest validation loss): {'; '.join(parts)}. A training "
+        "that stopped early or kept an early epoch may be short of its best."
+    )

@@ -27,7 +27,7 @@ from pianoalign_lib.roll_example import roll_example
 from pianoalign_lib.story import difference, differences
 from pianoalign_lib.table_files import read_table
 from pianoalign_lib.tables import table1_corpus
-from pianoalign_lib.training_summary import cost_table, read_logs, variant_table
+from pianoalign_lib.training_summary import cost_table, kept_note, read_logs, variant_table
 
 
 @pytest.fixture
@@ -183,6 +183,15 @@ def test_costs_are_those_of_the_logs(tmp_path):
     row = cost_table({"crnn": log}).loc["CRNN"]
     assert (row["epochs"], row["kept epoch"], row["within 10 ms (%)"]) == (3, 2, 50.0)
     assert (row["minutes"], row["audio s per s"]) == (4.0, 40.0)
+
+
+def test_the_note_on_kept_epochs_names_trainings_that_stopped_early():
+    full, short = (
+        pd.DataFrame({"epoch": range(1, len(loss) + 1), "val_loss": loss})
+        for loss in ([5, 4, 3, 2], [3, 1, 2])
+    )
+    note = kept_note({"crnn": full, "gru": short}, planned_epochs=4)
+    assert "of 4 (lowest validation loss): CRNN 4; GRU 2, stopped early at 3." in note
 
 
 def test_missing_and_incomplete_logs_are_named(toy_project):
