@@ -7,13 +7,14 @@ the table; :mod:`pianoalign_lib.verdicts` applies it. Accuracies are those of ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from . import bootstrap, verdicts
 from .evidence import Evidence, NoEvidenceError
+from .labels import method_label
 from .scores import Scores
 from .table_model import Column, Table
 from .verdicts import NOT_TESTABLE, Judgement
@@ -21,13 +22,17 @@ from .verdicts import NOT_TESTABLE, Judgement
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, its value in our source, and the rule and function that judge it."""
+    """A claim of the paper, its value in our source, and the rule and function that judge it.
+
+    `compares` names the variants whose trainings are set against each other.
+    """
 
     id: str
     text: str
     paper: str
     rule: str
     judge: Callable[[Evidence], Judgement]
+    compares: frozenset[str] = frozenset()
 
 
 def claims_table(
@@ -37,6 +42,7 @@ def claims_table(
     test_set: str = "test",
     real_sets: Sequence[str] = ("room",),
     reasons: Mapping[str, str] | None = None,
+    stopped_early: Collection[str] = (),
     samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
     notes: Sequence[str] = (),
@@ -51,6 +57,9 @@ def claims_table(
         Its test sets of real recordings, or the stand-in ``room``, on which C7 is not testable.
     reasons : mapping, optional
         Why a method was not run, by method.
+    stopped_early : collection of str, optional
+        Variants whose training ended before its planned end. A comparison with one of them is one
+        of unequal trainings: it gets no verdict, whatever its numbers are.
     """
     evidence = Evidence(Scores(metrics, reasons), per_recording, test_set, real_sets, samples, seed)
     columns = [
@@ -64,7 +73,7 @@ def claims_table(
     ]
     rows = []
     for claim in CLAIMS:
-        found = judge(claim, evidence)
+        found = _withhold(judge(claim, evidence), claim.compares & set(stopped_early))
         judged = [found.ours, found.interval, found.verdict, found.reason]
         rows.append([claim.id, claim.text, claim.paper, *judged])
     own = [
@@ -86,6 +95,18 @@ def judge(claim: Claim, evidence: Evidence) -> Judgement:
         return Judgement("not run", "not run", NOT_TESTABLE, str(missing))
 
 
+def _withhold(found: Judgement, stopped_early: Collection[str]) -> Judgement:
+    """Return a judgement without its verdict where trainings of unequal length were compared."""
+    if not stopped_early or found.verdict == NOT_TESTABLE:
+        return found
+    names = ", ".join(sorted(method_label(name) for name in stopped_early))
+    reason = (
+        f"unequal trainings: that of {names} stopped early (see the epochs below); by the rule "
+        f"alone: {found.verdict}; {found.reason}"
+    )
+    return replace(found, verdict=NOT_TESTABLE, reason=reason)
+
+
 CLAIMS = (
     Claim(
         "C1",
@@ -101,6 +122,7 @@ CLAIMS = (
         "22.06 % (Table 2), 25.35 points below the CRNN",
         "reproduced if CRNN − CNN is at least 10 points and its interval lies above zero.",
         verdicts.recurrence,
+        frozenset({"crnn", "cnn"}),
     ),
     Claim(
         "C3",
@@ -108,6 +130,7 @@ CLAIMS = (
         "about +1.5 points",
         "reproduced if the interval of LSTM − GRU (both directions) at 10 ms lies above zero.",
         verdicts.lstm_over_gru,
+        frozenset({"crnn", "gru"}),
     ),
     Claim(
         "C4",
@@ -115,6 +138,7 @@ CLAIMS = (
         "about +2 points",
         "reproduced if the interval of log-CQT − Mel at 10 ms lies above zero.",
         verdicts.cqt_over_mel,
+        frozenset({"crnn", "crnn_mel", "crnn_logmel"}),
     ),
     Claim(
         "C5",
@@ -123,6 +147,7 @@ CLAIMS = (
         "reproduced if the interval of 200 − 100 at 10 ms includes zero, or the gain is below one "
         "point. An interval with zero in it does not prove that there is no gain.",
         verdicts.frame_rate,
+        frozenset({"crnn", "crnn_200fps"}),
     ),
     Claim(
         "C6",

@@ -49,6 +49,7 @@ def judged(
     test_set: str = "room",
     recordings: int = 6,
     tolerances: tuple[int, ...] = metrics.TOLERANCES_MS,
+    stopped_early: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Return the claims table of a corpus with these shares, indexed by claim."""
     shares = {**PAPER_LIKE, **(shares or {})}
@@ -67,7 +68,8 @@ def judged(
         if method in shares
     ]
     summary, single = metrics.evaluate_all(pd.concat(parts), tolerances, 300)
-    table = claims_table(summary, single, real_sets=(test_set,), samples=300)
+    options = {"real_sets": (test_set,), "samples": 300, "stopped_early": stopped_early}
+    table = claims_table(summary, single, **options)
     assert isinstance(table, Table)
     return table.frame().set_index("id")
 
@@ -86,6 +88,16 @@ def test_the_papers_picture_is_reproduced(paper_like: pd.DataFrame) -> None:
         assert (paper_like[column].str.len() > 0).all()
     text = paper_like.to_string()
     assert "nan" not in text and "inf" not in text
+
+
+def test_unequal_trainings_get_no_verdict(paper_like: pd.DataFrame) -> None:
+    """A network that stopped early withholds the verdicts it is compared in, and no other."""
+    withheld = judged(stopped_early=("gru",))
+    assert withheld.loc["C3", "verdict"] == "not testable here"
+    assert "that of GRU stopped early" in withheld.loc["C3", "reason"]
+    assert "by the rule alone: reproduced" in withheld.loc["C3", "reason"]
+    assert withheld.loc["C3", "ours"] == paper_like.loc["C3", "ours"]
+    assert withheld.drop("C3").equals(paper_like.drop("C3"))
 
 
 def test_values_and_intervals_are_those_of_the_metrics(paper_like: pd.DataFrame) -> None:
