@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .errors import ConfigError, PianoAlignError
+from .progress import end_progress
 
 CORPORA = ("demo",)
 
@@ -27,9 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except PianoAlignError as error:
+        end_progress()
         print(f"pianoalign: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        end_progress()
         print("pianoalign: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0

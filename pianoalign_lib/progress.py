@@ -9,6 +9,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+_open: list[tqdm] = []
 
 
 def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> Iterator[Item]:
@@ -17,4 +18,15 @@ def progress(items: Iterable[Item], *, label: str, total: int | None = None) -> 
     Where stderr is no terminal (a log, CI), a line every ten seconds is enough.
     """
     interval_s = 0.5 if sys.stderr.isatty() else 10.0
-    yield from tqdm(items, desc=label, total=total, mininterval=interval_s, maxinterval=interval_s)
+    bar = tqdm(items, desc=label, total=total, mininterval=interval_s, maxinterval=interval_s)
+    _open.append(bar)
+    try:
+        yield from bar
+    finally:
+        _open.remove(bar)
+
+
+def end_progress() -> None:
+    """End the line of every bar that an error has left open, so that a message gets its own."""
+    for bar in _open:
+        bar.close()

@@ -173,6 +173,8 @@ def test_interrupted_run_leaves_no_notebook_and_no_kernel(
         ],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(project.parent)},
         stderr=subprocess.DEVNULL,
+        # A test run that was itself started in the background ignores SIGINT, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     kernel = int(wait_for(started.is_file, 120) and wait_for(started.read_text, 10))
     os.kill(runner.pid, number)
