@@ -12,8 +12,13 @@ VENV ?= .venv
 PYTHON ?=
 PYTHONS := python3.11 python3.12 python3.13 python3
 USABLE := 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
-# The corpus whose tables `make repro` prints and whose files `make clean` deletes.
+# The corpus that is built, trained on or cleaned: demo, or maps for those who have MAPS.
 CORPUS ?= demo
+# Where MAPS is; PARTIAL=1 goes on without what is missing or broken in it.
+MAPS ?= $(PIANOALIGN_MAPS)
+PARTIAL ?=
+export PIANOALIGN_MAPS := $(MAPS)
+export PIANOALIGN_PARTIAL := $(PARTIAL)
 # More options for `dvc repro`: --force computes again what is up to date.
 DVC_FLAGS ?=
 # Processes that run tests side by side.
@@ -21,6 +26,16 @@ WORKERS ?= 2
 
 TABLES := claims table1_corpus table1_error_size table2_architecture table3_representation \
     table4_frame_rate table5_dtw table6_real
+ifeq ($(CORPUS),maps)
+PIPELINE := maps/dvc.yaml
+TRAINING := maps/training/dvc.yaml
+TABLES += table5_pianos sensitivity label_limit cross_corpus
+else
+PIPELINE := dvc.yaml
+TRAINING := training/dvc.yaml
+endif
+GET_MAPS := give its folder (make $@ CORPUS=maps MAPS=/path/to/MAPS), or fetch it first (about \
+    310 MB): pianoalign data fetch --corpus maps
 
 # A user's own Python settings must not reach into the environment.
 unexport PYTHONPATH PYTHONHOME
@@ -31,6 +46,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 ACTIVATE = export PATH="$$(cd "$(VENV)" && pwd)/bin:$$PATH"
 # DVC asks for a git repository unless told that there is none, as in an unpacked archive.
 SCM = $$(if [ -e .git ]; then echo git; else echo none; fi)
+
+# DVC cannot watch a folder outside of the project, so MAPS is checked again every time it is named.
+define CHECK_MAPS
+if [ "$(CORPUS)" = maps ]; then
+    if [ -n "$$PIANOALIGN_MAPS" ] || [ -d data/maps/sources ]; then
+        python -m dvc repro --force --single-item maps/dvc.yaml:render
+    elif [ ! -e data/maps/eval/recordings.csv ]; then
+        echo "make: MAPS is not here: $(GET_MAPS)" >&2
+        exit 1
+    fi
+fi
+endef
 
 .PHONY: help setup repro retrain test lab clean distclean
 
@@ -77,26 +104,29 @@ setup:  ## create .venv and install the locked packages, unless that is done
 
 repro: setup  ## rebuild every table and figure from the shipped checkpoints, then print the tables
 	@$(ACTIVATE)
-	python -m dvc repro $(DVC_FLAGS)
+	$(CHECK_MAPS)
+	python -m dvc repro $(DVC_FLAGS) $(PIPELINE)
 	for table in $(TABLES); do
 	    echo
 	    cat "results/$(CORPUS)/tables/$$table.md"
 	done
 	echo
 	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
+	if [ "$(CORPUS)" != maps ]; then echo "MAPS, the paper's data, was skipped: $(GET_MAPS)"; fi
 
 retrain: setup  ## train all variants from scratch (resumable), release their checkpoints, rebuild the tables
 	@$(ACTIVATE)
-	python -m dvc repro training/dvc.yaml:render_train
+	$(CHECK_MAPS)
+	python -m dvc repro $(TRAINING):render_train
 	unfinished="data/$(CORPUS)/retraining"
 	if [ ! -e "$$unfinished" ]; then
 	    rm -rf "data/$(CORPUS)/resume"
 	    touch "$$unfinished"
 	fi
-	python -m dvc repro --force --single-item training/dvc.yaml:train
+	python -m dvc repro --force --single-item $(TRAINING):train
 	pianoalign release --corpus $(CORPUS)
 	rm "$$unfinished"
-	python -m dvc repro
+	python -m dvc repro $(PIPELINE)
 
 test: setup  ## run linter, type checker and the whole test suite
 	@$(ACTIVATE)

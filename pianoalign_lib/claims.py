@@ -189,9 +189,12 @@ CLAIMS = (
 def _size_note(per_recording: pd.DataFrame, test_set: str) -> str:
     """Say what the intervals cover: excerpts of one performance are less than independent."""
     rows = per_recording[per_recording["test_set"] == test_set]
+    seeds = rows["method"].str.startswith("crnn_seed").any()
+    once = "Each other network was" if seeds else "Each network was"
     recordings, performances = rows["recording"].nunique(), rows["performance"].nunique()
     return (
         f"Intervals are over recordings ({recordings}, excerpts of {performances} performances). "
-        "Each network was trained once: a difference of a point or two may also be chance of "
+        + ("The full CRNN was trained with several seeds (see table 2). " if seeds else "")
+        + f"{once} trained once: a difference of a point or two may also be chance of "
         "training, which no interval here covers."
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from .errors import ConfigError, PianoAlignError
 from .progress import end_progress
 
-CORPORA = ("demo",)
+CORPORA = ("demo", "maps", "maestro")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,14 +48,24 @@ def build_parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="fetch and render a corpus")
     steps = data.add_subparsers(required=True, metavar="STEP")
     _add(steps, "fetch", _fetch, "download the sources of a corpus")
-    render = _add(steps, "render", _render, "make the recordings of a corpus")
+    render = _add(steps, "render", _render, "make or import the recordings of a corpus")
     render.add_argument("--split", choices=("eval", "train"), default="eval")
+    render.add_argument(
+        "--folder",
+        help="where MAPS or MAESTRO is; default: $PIANOALIGN_MAPS (else what was fetched) or "
+        "$PIANOALIGN_MAESTRO",
+    )
+    render.add_argument(
+        "--allow-partial", action="store_true", help="go on without missing or broken recordings"
+    )
     training = _add(commands, "train", _train, "train the paper's network and its variants")
     training.add_argument("--variant", help="one of params.yaml; default: all")
     _add(commands, "release", _release, "copy finished training runs to checkpoints/")
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
+    _add(commands, "latency", _latency, "measure how long after its label a note sounds")
+    _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
     notebook = _add(commands, "notebook", _notebook, "execute one notebook")
     notebook.add_argument("name", help="for example 03_ablations")
     _add(commands, "report", _report, "put all tables and figures on one page")
@@ -82,48 +92,84 @@ def _paths(arguments: argparse.Namespace):
     return corpus_paths(arguments.corpus)
 
 
-def _fetch(arguments: argparse.Namespace) -> None:
-    from .corpora.demo.fetch import fetch
+def _corpus(arguments: argparse.Namespace):
+    """Return the folders of the corpus asked for, and the parameters as they hold for it."""
+    from .config import load_params
 
     paths = _paths(arguments)
-    fetch(paths.sources, paths.data / "downloads")
+    return paths, load_params(paths.root, paths.corpus)
+
+
+def _fetch(arguments: argparse.Namespace) -> None:
+    paths = _paths(arguments)
+    if paths.corpus == "maps":
+        from .corpora.maps.fetch import fetch_maps
+
+        fetch_maps(paths.sources)
+    elif paths.corpus == "demo":
+        from .corpora.demo.fetch import fetch
+
+        fetch(paths.sources, paths.data / "downloads")
+    else:
+        raise ConfigError(
+            f"{paths.corpus}: is not fetched here (over 100 GB); get it from its own site and name "
+            f"its folder: pianoalign data render --corpus {paths.corpus} --folder /path/to/it"
+        )
 
 
 def _render(arguments: argparse.Namespace) -> None:
-    from .config import load_params
-    from .corpora.demo.render import render
+    paths, params = _corpus(arguments)
+    if paths.corpus == "demo":
+        from .corpora.demo.render import render
 
-    render(_paths(arguments), load_params(), arguments.split, arguments.jobs)
+        render(paths, params, arguments.split, arguments.jobs)
+        return
+    from .corpora.maestro import prepare_maestro
+    from .corpora.maps.prepare import prepare_maps
+
+    prepare = {"maps": prepare_maps, "maestro": prepare_maestro}[paths.corpus]
+    partial = arguments.allow_partial or bool(os.environ.get("PIANOALIGN_PARTIAL"))
+    options = {"folder": arguments.folder, "allow_partial": partial}
+    prepare(paths, params, arguments.split, arguments.jobs, **options)
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from .config import load_params
     from .training_runs import train_variants
 
-    params = load_params()
+    paths, params = _corpus(arguments)
     names = [arguments.variant] if arguments.variant else list(params["variants"])
-    train_variants(_paths(arguments), params, names, arguments.jobs)
+    train_variants(paths, params, names, arguments.jobs)
 
 
 def _release(arguments: argparse.Namespace) -> None:
-    from .config import load_params
     from .release import release
 
-    release(_paths(arguments), list(load_params()["variants"]))
+    paths, params = _corpus(arguments)
+    release(paths, list(params["variants"]))
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from .config import load_params
     from .predict import predict
 
-    predict(_paths(arguments), load_params(), arguments.method, arguments.jobs)
+    predict(*_corpus(arguments), arguments.method, arguments.jobs)
 
 
 def _metrics(arguments: argparse.Namespace) -> None:
-    from .config import load_params
     from .evaluation import write_metrics
 
-    write_metrics(_paths(arguments), load_params())
+    write_metrics(*_corpus(arguments))
+
+
+def _latency(arguments: argparse.Namespace) -> None:
+    from .latency import measure_latency
+
+    measure_latency(_paths(arguments), arguments.jobs)
+
+
+def _sensitivity(arguments: argparse.Namespace) -> None:
+    from .sensitivity import run_sensitivity
+
+    run_sensitivity(*_corpus(arguments), arguments.jobs)
 
 
 def _notebook(arguments: argparse.Namespace) -> None:

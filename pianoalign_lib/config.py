@@ -20,6 +20,9 @@ from .errors import ConfigError
 REPRESENTATIONS = ("log_cqt", "cqt", "log_mel", "mel")
 FRAME_RATES = (50, 100, 200)
 RECURRENCES = ("lstm", "gru", "none")
+HYBRID_VARIANT = "crnn"  # the network that follows DTW in the method "hybrid" (paper, hybrid)
+# Topics of params.yaml that a corpus can change, by entries of the same name in its own topic.
+CORPUS_TOPICS = ("variants", "training", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,17 @@ def _read_params(path: Path, _stamp: int) -> dict[str, Any]:
     return params
 
 
-def load_params(root: Path | None = None) -> dict[str, Any]:
-    """Return the whole of ``params.yaml`` as nested dictionaries."""
+def load_params(root: Path | None = None, corpus: str = "demo") -> dict[str, Any]:
+    """Return the whole of ``params.yaml`` as nested dictionaries, as it holds for a corpus.
+
+    What a corpus's own topic says of the topics in `CORPUS_TOPICS` is put over the general ones.
+    """
     path = (root or project_root()) / "params.yaml"
     if not path.is_file():
         raise ConfigError(f"{path}: not found; restore it from git")
-    return _read_params(path, path.stat().st_mtime_ns)
+    params = _read_params(path, path.stat().st_mtime_ns)
+    own = params.get(corpus) or {}
+    return params | {name: params[name] | own[name] for name in CORPUS_TOPICS if name in own}
 
 
 def topic(params: dict[str, Any], name: str) -> Any:
@@ -167,21 +175,23 @@ def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
     if name not in variants:
         raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
     settings = {**topic(params, "crnn"), **(variants[name] or {})}
+    settings.pop("seed", None)  # a matter of training
     unknown = set(settings) - {field.name for field in fields(VariantConfig)}
     if unknown:
         raise ConfigError(f"params.yaml: variant '{name}' has unknown settings {sorted(unknown)}")
     return VariantConfig(name=name, **settings)
 
 
-def training_config(params: dict[str, Any]) -> TrainingConfig:
-    """Return the topic ``training``.
+def training_config(params: dict[str, Any], variant: str) -> TrainingConfig:
+    """Return the topic ``training``, with the seed of a variant that has its own.
 
     Raises
     ------
     ConfigError
         If a setting is missing, unknown or not a positive number where it must be.
     """
-    settings = topic(params, "training")
+    own = topic(params, "variants").get(variant) or {}
+    settings = topic(params, "training") | {key: own[key] for key in own if key == "seed"}
     try:
         config = TrainingConfig(**settings)
     except TypeError as error:

@@ -7,6 +7,7 @@ import pandas as pd
 from .config import CorpusPaths
 from .corpora.recordings import INDEX, Recording, corpus_hash, read_index
 from .errors import CorpusError
+from .files import write_text
 from .provenance import training_hash
 
 
@@ -36,6 +37,12 @@ def read_corpus(paths: CorpusPaths) -> tuple[pd.DataFrame, str]:
         f"these have {found}: rendered on another machine, or with other parameters."
     )
     return pd.DataFrame([*training, *evaluated]), sentence
+
+
+def write_corpus(paths: CorpusPaths, recordings: pd.DataFrame) -> None:
+    """Write the list of all recordings and their parts as ``results/<corpus>/corpus.csv``."""
+    text = recordings.to_csv(index=False, float_format="%.3f", lineterminator="\n")
+    write_text(paths.results / "corpus.csv", text)
 
 
 def _read_training_index(paths: CorpusPaths) -> list[Recording]:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .figure_files import INK, line_style, method_style, style
-from .labels import condition_label, method_label
+from .labels import condition_label, method_label, set_label, subject_label
 from .plot_data import accuracy, select
 
 _PAPER: dict[str, Any] = {"markersize": 8, "markeredgewidth": 2}
@@ -50,7 +50,7 @@ def accuracy_by_method(
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1))
         axes.set_yticks(range(len(data)), [method_label(method) for method in data["method"]])
         _finish_points(axes, len(data), f"Notes within {tolerance_ms} ms (%)")
-        axes.set_title(condition_label(condition))
+        axes.set_title(subject_label(condition, test_set))
     return figure, data
 
 
@@ -88,6 +88,8 @@ def accuracy_by_condition(
             axes.plot([], [], linestyle="", label=method_label(method), **line_style(method))
         axes.set_yticks(range(len(shown)), [condition_label(name) for name in shown])
         _finish_points(axes, len(shown), f"Notes within {tolerance_ms} ms (%)")
+        if test_set != "test":
+            axes.set_title(set_label(test_set).capitalize())
         figure.legend(loc="outside upper center", ncols=min(len(present), 4))
     return figure, data
 

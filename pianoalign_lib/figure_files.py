@@ -36,6 +36,8 @@ METHOD_STYLE: dict[str, dict[str, str]] = {
     "crnn_mel": {"color": "#aa4499", "marker": "h"},
     "crnn_50fps": {"color": "#44aa99", "marker": "p"},
     "crnn_200fps": {"color": "#332288", "marker": "*"},
+    "crnn_seed2": {"color": "#5aa5d6", "marker": "d"},
+    "crnn_seed3": {"color": "#9cc9e6", "marker": "8"},
 }
 _OTHER = {"color": INK, "marker": "."}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 METHODS = {
     "none": "Input MIDI",
@@ -18,6 +19,8 @@ METHODS = {
     "dtw": "DTW",
     "hybrid": "DTW + CRNN",
 }
+# Test sets of real recordings.
+REAL_SETS = ("ENSTDkCl", "ENSTDkAm")
 # Stand-ins for real recordings, where a corpus has none: nothing about real ones follows from them.
 STAND_INS = frozenset({"room"})
 TEST_SETS = {
@@ -25,14 +28,28 @@ TEST_SETS = {
     "validation": "validation",
     "test": "test set",
     "room": "test set in simulated rooms",
+    "pieces": "unseen pieces on known pianos",
     "ENSTDkCl": "Disklavier, close microphones",
     "ENSTDkAm": "Disklavier, ambient microphones",
 }
 
 
 def method_label(method: str) -> str:
-    """Return the name of a method to print; an unknown one stands for itself."""
+    """Return the name of a method to print; an unknown one stands for itself.
+
+    ``crnn_seed2`` → "CRNN, seed 2"; ``crnn_of_demo`` → "CRNN trained on demo".
+    """
+    if found := re.fullmatch(r"(\w+)_seed(\d+)", method):
+        return f"{method_label(found[1])}, seed {found[2]}"
+    if found := re.fullmatch(r"(\w+)_of_(\w+)", method):
+        return f"{method_label(found[1])} trained on {found[2]}"
     return METHODS.get(method, method)
+
+
+def real_or_stand_in(test_sets: Iterable[str]) -> list[str]:
+    """Return those test sets that are real recordings or stand in for them, in a fixed order."""
+    known = (*REAL_SETS, *sorted(STAND_INS))
+    return [name for name in known if name in set(test_sets)]
 
 
 def set_label(test_set: str) -> str:
@@ -43,6 +60,12 @@ def set_label(test_set: str) -> str:
 def condition_label(condition: str) -> str:
     """Return a condition's name to print: ``drift10_note30`` → "drift ±10 %, ±30 ms per note"."""
     return ", ".join(_part_label(part) for part in condition.split("_"))
+
+
+def subject_label(condition: str, test_set: str) -> str:
+    """Return what a plot is about: the condition, and the test set where it is not the main one."""
+    where = "" if test_set == "test" else f"; {set_label(test_set)}"
+    return condition_label(condition) + where
 
 
 def tempo_percent(condition: str) -> float | None:

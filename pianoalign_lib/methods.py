@@ -1,13 +1,14 @@
 """Every way to place notes: a method is prepared once per recording, then given loose notes.
 
 ``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note,
-and ``hybrid`` (:mod:`pianoalign_lib.predict`) is the network on what DTW returns.
+``hybrid`` (:mod:`pianoalign_lib.predict`) is the network on what DTW returns, and
+``<variant>_of_<corpus>`` a variant that was trained on another corpus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     Parameters
     ----------
     method
-        ``none``, ``dtw`` or a variant of ``params.yaml``.
+        ``none``, ``dtw``, a variant of ``params.yaml``, or ``<variant>_of_<corpus>``.
     audio : np.ndarray [shape=(n_samples,)]
         Mono, 16 kHz.
     paths
@@ -71,10 +72,12 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     if method == "dtw":
         recording = audio_features(audio)
         return lambda notes: _keep(map_notes(warping_path(recording, note_features(notes)), notes))
-    if method not in params["variants"]:
+    variant, _, trained_on = method.partition("_of_")
+    if variant not in params["variants"]:
         known = ["none", "dtw", *params["variants"]]
         raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(known)}")
-    return _network(method, audio, paths, params)
+    trained = replace(paths, corpus=trained_on) if trained_on else paths
+    return _network(variant, audio, trained, params)
 
 
 def _keep(notes: pd.DataFrame) -> Placement:

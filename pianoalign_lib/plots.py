@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from .dot_plots import accuracy_by_condition, accuracy_by_method
 from .errors import PianoAlignError
 from .figure_files import line_style, method_style, style
-from .labels import condition_label, method_label
+from .labels import method_label, subject_label
 from .metrics import TOLERANCES_MS
 from .plot_data import accuracy, select
 
@@ -70,7 +70,7 @@ def accuracy_curves(
         axes.set_xticks([ms for ms in known if ms != 25])  # too near to 20 and 30 for a label
         axes.set_xticks([], minor=True)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_title(condition_label(condition))
+        axes.set_title(subject_label(condition, test_set))
         figure.legend(loc="outside right center")
     return figure, data
 
@@ -161,7 +161,7 @@ def error_histogram(
             ylabel=f"Notes per {bin_ms:g} ms (%)",
             xlim=(-range_ms, range_ms),
         )
-        axes.set_title(condition_label(condition))
+        axes.set_title(subject_label(condition, test_set))
         figure.legend(loc="outside right center")
     return figure, pd.concat(parts, ignore_index=True)
 

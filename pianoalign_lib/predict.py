@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .config import CorpusPaths, topic
+from .config import HYBRID_VARIANT, CorpusPaths, topic
 from .corpora.recordings import Recording, load_recording, read_index
 from .errors import ConfigError, CorpusError
 from .files import atomic_path
@@ -22,8 +23,7 @@ from .methods import prepare
 from .perturb import conditions, generator, perturb
 from .progress import progress
 
-HYBRID = "hybrid"  # DTW, then the full network (paper, hybrid)
-HYBRID_VARIANT = "crnn"
+HYBRID = "hybrid"
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2) -> Path:
@@ -58,8 +58,8 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
     # The longest first, so that no process is left alone with a long one at the end.
     plan.sort(key=lambda entry: -entry[0].duration_s)
     with ProcessPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_predict_one, paths, params, method, *entry) for entry in plan]
-        parts = [future.result() for future in progress(futures, label=f"predict {method}")]
+        done = pool.map(partial(_predict_one, paths, params, method), *zip(*plan, strict=True))
+        parts = list(progress(done, total=len(plan), label=f"predict {method}"))
     frame = pd.concat(parts, ignore_index=True)
     keys = ["test_set", "recording", "condition", "note_id"]
     frame = frame.sort_values(keys, kind="stable", ignore_index=True)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from . import __version__
-from .config import CorpusPaths, digest, topic
+from .config import HYBRID_VARIANT, CorpusPaths, digest, topic
+from .corpora.completeness import expected_recordings
 from .corpora.recordings import corpus_hash, read_index
 from .errors import CheckpointError
 from .files import sha256_file
@@ -27,6 +29,12 @@ DIGITS = 12
 SHOWN = ("audio", "crnn", "training", "decoding")
 # ... and these, which are long, by the digest over all of them.
 HASHED = (*SHOWN, "conditions", "perturbation_seed", "variants", "evaluation")
+CITE = "pianoalign (CITATION.cff) and the paper, arXiv:2506.22237"
+# What else to cite with the tables of a corpus.
+CITE_TOO = {
+    "demo": "MAESTRO: Hawthorne et al., ICLR 2019",
+    "maps": "MAPS: Emiya, Bertin, David, Badeau, INRIA research report, 2010",
+}
 
 
 def publish(
@@ -34,11 +42,17 @@ def publish(
 ) -> Table:
     """Write a table into the corpus's results, with its :func:`provenance`, and return it.
 
+    The caption of a table on a part of a corpus says so: "partial: 80 of 85 recordings".
+
     Raises
     ------
     PianoAlignError
         If the provenance is incomplete or a file cannot be written.
     """
+    found, whole = len(read_index(paths.split("eval"))), expected_recordings(paths.corpus, params)
+    if whole is not None and found < whole:
+        stamp = f"{table.caption} (partial: {found} of {whole} recordings)"
+        table = replace(table, caption=stamp)
     write_table(table, paths.results / "tables", provenance(paths, params, methods))
     return table
 
@@ -56,7 +70,7 @@ def provenance(
         All of ``params.yaml``.
     methods
         The methods in the table. A variant counts with its checkpoint, ``hybrid`` with that of
-        ``crnn``, others with none.
+        the full network, ``<variant>_of_<corpus>`` with that of the other corpus, others with none.
 
     Raises
     ------
@@ -67,10 +81,12 @@ def provenance(
     corpus = topic(params, paths.corpus)
     parameters = {name: topic(params, name) for name in SHOWN}
     everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
-    used = {"crnn" if name == "hybrid" else name for name in methods} & set(params["variants"])
-    evaluated = corpus_hash(read_index(paths.split("eval")))
+    recordings = read_index(paths.split("eval"))
+    evaluated, tested = corpus_hash(recordings), [r for r in recordings if r.split == "test"]
+    minutes = sum(item.duration_s for item in tested) / 60
     return Provenance(
         corpus=paths.corpus,
+        recordings=f"{len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
         corpus_sha256=f"{evaluated} (validation and test), {training_hash(paths)} (training)",
         parameters=parameters | {"digest": digest(everything)},
         seed={
@@ -79,11 +95,24 @@ def provenance(
             "training": params["training"]["seed"],
             "bootstrap": params["evaluation"]["bootstrap"]["seed"],
         },
-        checkpoints={
-            name: sha256_file(paths.checkpoints / f"{name}.safetensors")[:DIGITS] for name in used
-        },
+        checkpoints=_checkpoints(paths, params, methods),
         version=__version__,
+        cite="; ".join([CITE, *filter(None, [CITE_TOO.get(paths.corpus)])]),
     )
+
+
+def _checkpoints(
+    paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str]
+) -> dict[str, str]:
+    """Return the first digits of the SHA-256 of every checkpoint behind the methods."""
+    digits = {}
+    for method in methods:
+        name = HYBRID_VARIANT if method == "hybrid" else method
+        variant, _, trained_on = name.partition("_of_")
+        if variant in params["variants"]:
+            folder = replace(paths, corpus=trained_on or paths.corpus).checkpoints
+            digits[name] = sha256_file(folder / f"{variant}.safetensors")[:DIGITS]
+    return digits
 
 
 def training_hash(paths: CorpusPaths) -> str:

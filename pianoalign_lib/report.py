@@ -16,6 +16,10 @@ from .report_page import bullet_list, escape, figure_card, page, table_card
 from .table_markdown import ShownTable, read_markdown_table
 
 PAPER = "Murgul et al., arXiv 2506.22237"
+CORPORA = {
+    "maps": "the paper’s own data: software pianos and a real Disklavier",
+    "demo": "built from public packages; no real recordings",
+}
 SHOWN_SVG_BYTES = 1_500_000  # a larger SVG slows a phone down: its PNG is shown instead
 
 # Which notebook, which is also the name of its DVC stage, writes a table or figure.
@@ -36,8 +40,15 @@ TABLES = {
     "table5_dtw": "04_dtw_comparison",
     "table6_real": "05_real_recordings",
 }
+# Studies that only a corpus with real recordings has; tables and figures of the notebook's stage.
+MAPS_TABLES = {
+    "table5_pianos": "04_dtw_comparison",
+    "sensitivity": "04_dtw_comparison",
+    "label_limit": "05_real_recordings",
+    "cross_corpus": "05_real_recordings",
+}
 # Of these provenance lines there can be only one among tables that belong together.
-SHARED_LINES = ("corpus:", "library:")
+SHARED_LINES = ("corpus:", "recordings:", "library:", "cite:")
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,26 @@ FIGURES = {
         "tempo deviation from −20 to +20 percent, a line per method.",
     ),
 }
+MAPS_FIGURES = {
+    "figure_latency": ShownFigure(
+        "05_real_recordings",
+        "The limit set by the labels.",
+        "How long after its label a note sounds, by velocity: the Disklavier with close and with "
+        "ambient microphones, and the software pianos for comparison.",
+        "Plots of the delay between label and sound in milliseconds against MIDI velocity, for "
+        "both microphones and the software pianos.",
+    ),
+}
+
+
+def corpus_tables(corpus: str) -> dict[str, str]:
+    """Return the tables of a corpus, each with the notebook that writes it."""
+    return TABLES | (MAPS_TABLES if corpus == "maps" else {})
+
+
+def corpus_figures(corpus: str) -> dict[str, ShownFigure]:
+    """Return the figures of a corpus."""
+    return FIGURES | (MAPS_FIGURES if corpus == "maps" else {})
 
 
 def build_report(corpus: str, root: Path | None = None) -> Path:
@@ -91,22 +122,24 @@ def build_report(corpus: str, root: Path | None = None) -> Path:
         If a table, figure or notebook is missing or unreadable (the message names the stage that
         makes it), or if the tables were made from different states of the corpus or library.
     """
-    paths = corpus_paths(corpus, root)
-    tables = {name: _read_table(paths, name, stage) for name, stage in TABLES.items()}
+    paths, stages = corpus_paths(corpus, root), corpus_tables(corpus)
+    tables = {name: _read_table(paths, name, stage) for name, stage in stages.items()}
     shared = _shared_provenance(paths, tables)
     for name in NOTEBOOK_TITLES:
         _existing(paths, paths.results / "notebooks" / f"{name}.ipynb", name)
-    cards = {name: _table_card(name, table) for name, table in tables.items()}
+    cards = {name: _table_card(name, table, stages[name]) for name, table in tables.items()}
+    figures = corpus_figures(corpus).items()
     sections = [
         ("Claims", cards.pop("claims")),
         ("Tables", "".join(cards.values())),
-        ("Figures", "".join(_figure_card(paths, name, shown) for name, shown in FIGURES.items())),
+        ("Figures", "".join(_figure_card(paths, name, shown) for name, shown in figures)),
         ("Notebooks", _notebook_list()),
     ]
     footer = f"<h2>Provenance</h2>\n{bullet_list(shared)}"
     target = paths.results / "report.html"
     title = f"Audio-to-MIDI alignment: results on the corpus “{corpus}”"
-    write_text(target, page(title, _intro(tables["claims"]), sections, footer))
+    intro = _intro(tables["claims"]) + _corpora(corpus)
+    write_text(target, page(title, intro, sections, footer))
     return target
 
 
@@ -157,12 +190,24 @@ def _intro(claims: ShownTable) -> str:
     )
 
 
-def _table_card(name: str, table: ShownTable) -> str:
+def _corpora(shown: str) -> str:
+    """Return links to the reports of all corpora, the paper's own first."""
+    items = [
+        f"<strong>{escape(name)}</strong>"
+        if name == shown
+        else _link(f"../{name}/report.html", name)
+        for name in CORPORA
+    ]
+    texts = [f"{item} ({escape(text)})" for item, text in zip(items, CORPORA.values(), strict=True)]
+    return f"\n<p>Corpora: {' · '.join(texts)}.</p>"
+
+
+def _table_card(name: str, table: ShownTable, notebook: str) -> str:
     links = [
         _link(f"tables/{name}.{suffix}", label)
         for suffix, label in (("csv", "CSV"), ("md", "Markdown"), ("tex", "LaTeX"))
     ]
-    return table_card(name, table, f"{' · '.join(links)} · {_notebook_link(TABLES[name])}")
+    return table_card(name, table, f"{' · '.join(links)} · {_notebook_link(notebook)}")
 
 
 def _figure_card(paths: CorpusPaths, name: str, shown: ShownFigure) -> str:

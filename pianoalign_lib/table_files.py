@@ -27,20 +27,24 @@ class Provenance:
 
     corpus: str
     corpus_sha256: str
+    recordings: str
     parameters: Mapping[str, object]
     seed: int | Mapping[str, int]
     checkpoints: Mapping[str, str]  # variant → first digits of the file's SHA-256
     version: str
+    cite: str
 
     def lines(self) -> list[str]:
         """Return the provenance as lines of text, in a fixed order."""
         weights = ", ".join(f"{name} {digest}" for name, digest in sorted(self.checkpoints.items()))
         return [
             f"corpus: {self.corpus}, sha256 {self.corpus_sha256}",
+            f"recordings: {self.recordings}",
             f"parameters: {_json(self.parameters)}",
             f"seed: {self.seed if isinstance(self.seed, int) else _json(self.seed)}",
             f"checkpoints (sha256): {weights or 'none used'}",
             f"library: pianoalign {self.version}",
+            f"cite: {self.cite}",
             "The numbering of the tables is ours.",
         ]
 

@@ -19,7 +19,7 @@ from .errors import PianoAlignError
 from .labels import STAND_INS, condition_label, method_label, set_label
 from .scores import Scores
 from .table_model import Cell, Column, Missing, Name, Number, Table
-from .table_parts import score_cells, score_columns, size_note
+from .table_parts import score_cells, score_columns, seeds_note, size_note
 
 TOLERANCES_MS = (5, 10, 25, 50, 100)
 NOT_IN_SOURCE = Missing("not in our source")
@@ -120,7 +120,13 @@ def table2_architecture(metrics: pd.DataFrame, **options: Unpack[Options]) -> Ta
         "lstm_uni": "LSTM, one direction",
         "crnn": "LSTM, both directions (full CRNN)",
     }
+    again = sorted(name for name in metrics["method"].unique() if name.startswith("crnn_seed"))
+    names |= {name: f"the same, {method_label(name).split(', ')[-1]}" for name in again}
     title = "Table 2. Recurrent layer of the network"
+    if again:
+        chosen = (options.get("test_set", "test"), options.get("condition", "note100"))
+        note = seeds_note([Scores(metrics).find(chosen[0], m, chosen[1]) for m in ("crnn", *again)])
+        options["notes"] = [note, *options.get("notes", ())]
     return _method_table(
         "table2_architecture", title, "Recurrent layer", names, metrics, PAPER_PERCENT, **options
     )

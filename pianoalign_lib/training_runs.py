@@ -38,7 +38,7 @@ def train_variants(
     """
     for name in names:
         variant_config(params, name)
-    training_config(params)
+        training_config(params, name)
     if jobs == 1 or len(names) == 1:
         for name in names:
             _train_one(paths, params, name)
@@ -56,7 +56,7 @@ def _train_one(paths: CorpusPaths, params: dict[str, Any], name: str) -> None:
     train(
         paths,
         variant_config(params, name),
-        training_config(params),
+        training_config(params, name),
         thresholds=decoding["thresholds"],
         max_shift_s=decoding["max_shift_ms"] / 1000.0,
     )

@@ -22,7 +22,7 @@ from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.evaluation import write_metrics
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notebooks import run_notebook
-from pianoalign_lib.report import FIGURES, NOTEBOOK_TITLES, TABLES
+from pianoalign_lib.report import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -38,14 +38,16 @@ def code(name: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("%"))
 
 
-def declared(name: str) -> set[str]:
-    """Return the outputs of a notebook's stage of dvc.yaml, on the corpus ``demo``."""
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][name]
-    return {path.replace("${corpus}", "demo") for out in stage["outs"] for path in out}
+def declared(name: str, corpus: str = "demo") -> set[str]:
+    """Return the outputs of a notebook's stage in the pipeline of a corpus."""
+    file = {"demo": "dvc.yaml", "maps": "maps/dvc.yaml"}[corpus]
+    stage = yaml.safe_load((ROOT / file).read_text())["stages"][name]
+    return {path.replace("${corpus}", corpus) for out in stage["outs"] for path in out}
 
 
-def declared_names(name: str) -> set[str]:
-    return {Path(path).stem for path in declared(name)} - {name}
+def declared_names(name: str, corpus: str = "maps") -> set[str]:
+    """Return the names of tables and figures; the corpus ``maps`` has all of them."""
+    return {Path(path).stem for path in declared(name, corpus)} - {name, "corpus"}
 
 
 def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
@@ -97,8 +99,12 @@ def test_it_names_exactly_the_tables_and_figures_its_stage_declares(name: str) -
     tree = ast.parse(code(name))
     called = {node.func.attr for node in ast.walk(tree) if _is_method_call(node)}
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    tables = {table for table in TABLES if {table, f"{table}_table"} & called}
-    assert tables | (set(FIGURES) & texts) == declared_names(name)
+    tables = {
+        table
+        for table in corpus_tables("maps")
+        if {table, f"{table}_table", f"table_{table}"} & called
+    }
+    assert tables | (set(corpus_figures("maps")) & texts) == declared_names(name)
 
 
 def _is_method_call(node: ast.AST) -> bool:
@@ -193,7 +199,7 @@ def test_it_writes_what_its_stage_declares_and_shows_its_plots(
         for out in cell.get("outputs", [])
         for kind in out.get("data", {})
     ]
-    tables = [out for out in declared_names(name) if out in TABLES]
+    tables = [out for out in declared_names(name, "demo") if out in TABLES]
     assert outputs.count("image/png") >= 2
     assert outputs.count("text/markdown") >= len(tables)
     assert executed.stat().st_size < 3_000_000

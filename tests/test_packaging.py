@@ -26,7 +26,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import pianoalign_lib
-from pianoalign_lib.report import FIGURES, NOTEBOOK_TITLES, TABLES
+from pianoalign_lib.config import load_params
+from pianoalign_lib.report import NOTEBOOK_TITLES, corpus_figures, corpus_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 # Requirements that packages declare and the lock does not meet; the tests of dtw and of the demo
@@ -138,7 +139,8 @@ def test_citation_fits_the_library() -> None:
     assert citation["license"] == project()["license"] == "MIT"
     assert {"title", "message", "authors"} <= set(citation)
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
-    (paper,) = citation["references"]
+    paper, *data = citation["references"]
+    assert [each["title"].split()[0] for each in data] == ["MAPS"]
     assert paper["identifiers"][0]["value"] == "arXiv:2506.22237"
     assert paper["title"] in " ".join((ROOT / "README.md").read_text().split()).replace("> ", "")
 
@@ -146,14 +148,20 @@ def test_citation_fits_the_library() -> None:
 # --- The pipeline ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """Return DVC's own reading of both pipelines: stages by name and edges between them."""
+PIPELINES = {
+    "demo": ("dvc.yaml", "training/dvc.yaml"),
+    "maps": ("maps/dvc.yaml", "maps/training/dvc.yaml"),
+}
+
+
+@pytest.fixture(scope="module", params=["demo", "maps"])
+def pipeline(tmp_path_factory: pytest.TempPathFactory, request) -> SimpleNamespace:
+    """Return DVC's own reading of a corpus's pipelines: stages by name and edges between them."""
     from dvc.repo import Repo
 
     root = tmp_path_factory.mktemp("pipeline")
-    for name in ("dvc.yaml", "params.yaml", "training/dvc.yaml", ".dvc/config"):
-        (root / name).parent.mkdir(exist_ok=True)
+    for name in (*PIPELINES[request.param], "params.yaml", ".dvc/config"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)
     (root / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
     with Repo(str(root)) as repo:
@@ -167,15 +175,18 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
             )
         # DVC's edges run from a stage to those it needs.
         edges = {(needed.name, stage.name) for stage, needed in repo.index.graph.edges}
-    return SimpleNamespace(stages=stages, edges=edges)
+    return SimpleNamespace(corpus=request.param, stages=stages, edges=edges)
 
 
 def relative(item, root: Path) -> str:
     return Path(item.fs_path).relative_to(root).as_posix()
 
 
-def params() -> dict:
-    return yaml.safe_load((ROOT / "params.yaml").read_text())
+def params(corpus: str | None = None) -> dict:
+    """Return params.yaml as it is, or as it holds for a corpus."""
+    if corpus is None:
+        return yaml.safe_load((ROOT / "params.yaml").read_text())
+    return load_params(ROOT, corpus)
 
 
 def test_the_main_pipeline_never_trains(pipeline: SimpleNamespace) -> None:
@@ -183,21 +194,24 @@ def test_the_main_pipeline_never_trains(pipeline: SimpleNamespace) -> None:
     assert training < set(pipeline.stages)
     for needed, stage in pipeline.edges:
         assert stage in training or needed not in training, (needed, stage)
-    for variant in params()["variants"]:
-        stage = pipeline.stages[f"predict@{variant}"]
-        assert f"checkpoints/demo/{variant}.safetensors" in stage.deps
+    for variant in params(pipeline.corpus)["variants"]:
+        family = "predict" if variant in params()["variants"] else "predict_seed"
+        stage = pipeline.stages[f"{family}@{variant}"]
+        assert f"checkpoints/{pipeline.corpus}/{variant}.safetensors" in stage.deps
 
 
 def test_every_method_of_the_evaluation_is_predicted_and_measured(
     pipeline: SimpleNamespace,
 ) -> None:
-    methods = {method for run in params()["evaluation"]["runs"] for method in run["methods"]}
-    files = {f"data/demo/predictions/{method}.parquet" for method in methods}
+    runs = params(pipeline.corpus)["evaluation"]["runs"]
+    methods = {method for run in runs for method in run["methods"]}
+    folder = f"data/{pipeline.corpus}/predictions"
+    files = {f"{folder}/{method}.parquet" for method in methods}
     makers = {
         out: name
         for name, stage in pipeline.stages.items()
         for out in stage.outs
-        if out.startswith("data/demo/predictions/")
+        if out.startswith(folder)
     }
     assert set(makers) == files
     assert {(name, "metrics") for name in makers.values()} < pipeline.edges
@@ -225,6 +239,7 @@ def test_small_results_are_in_git_and_large_data_in_the_cache(pipeline: SimpleNa
 
 # Modules that run a stage without having a say in its output.
 PLUMBING = {"errors", "files", "progress", "config", "cli", "__main__"}
+MAPS_ENTRY = {"render": "corpora/maps/prepare", "render_train": "corpora/maps/prepare"}
 ENTRY = {
     "fetch": "corpora/demo/fetch",
     "render": "corpora/demo/render",
@@ -232,6 +247,8 @@ ENTRY = {
     "predict": "predict",
     "metrics": "evaluation",
     "report": "report",
+    "latency": "latency",
+    "sensitivity": "sensitivity",
     "train": "training_runs",
 }
 NETWORK = {"checkpoints", "decoding", "features", "inference", "models/crnn"}
@@ -240,6 +257,8 @@ UNUSED = {
     "predict_none": NETWORK | {"dtw"},
     "predict_dtw": NETWORK,
     "predict_hybrid": {"dtw"},  # it reads what predict_dtw wrote
+    "predict_crnn_of": {"dtw"},
+    "predict_seed": {"dtw"},
     "predict@": {"dtw"},
 }
 
@@ -249,7 +268,7 @@ def module_names(stage: SimpleNamespace) -> set[str]:
     return {
         dep.removeprefix(package).removesuffix(".py")
         for dep in stage.deps
-        if dep.startswith(package)
+        if dep.startswith(package) and dep.endswith(".py")
     }
 
 
@@ -260,9 +279,10 @@ def test_stages_depend_on_the_modules_they_use(pipeline: SimpleNamespace) -> Non
             # The version, which is in every table, is in the package's own module.
             expected = imported_modules(entries) | {"__init__"}
         else:
-            kind = name if name in ENTRY else re.split("[@_]", name)[0]
+            entry = ENTRY | (MAPS_ENTRY if pipeline.corpus == "maps" else {})
+            kind = name if name in entry else re.split("[@_]", name)[0]
             unused = next((UNUSED[key] for key in UNUSED if name.startswith(key)), set())
-            expected = imported_modules([ENTRY[kind]]) - unused
+            expected = imported_modules([entry[kind]]) - unused
         assert module_names(stage) == expected - PLUMBING, name
 
 
@@ -314,22 +334,48 @@ def imported_modules(entries: list[str]) -> set[str]:
 
 
 def test_report_depends_on_and_stages_write_what_it_shows(pipeline: SimpleNamespace) -> None:
-    report = pipeline.stages["report"]
-    assert "results/demo/report.html" in report.outs
-    for table, stage in TABLES.items():
+    report, corpus = pipeline.stages["report"], pipeline.corpus
+    assert f"results/{corpus}/report.html" in report.outs
+    for table, stage in corpus_tables(corpus).items():
         for suffix in ("csv", "md", "tex"):
-            assert f"results/demo/tables/{table}.{suffix}" in pipeline.stages[stage].outs
-        assert f"results/demo/tables/{table}.md" in report.deps
-    for figure, shown in FIGURES.items():
+            assert f"results/{corpus}/tables/{table}.{suffix}" in pipeline.stages[stage].outs
+        assert f"results/{corpus}/tables/{table}.md" in report.deps
+    for figure, shown in corpus_figures(corpus).items():
         for suffix in ("svg", "pdf", "png", "csv"):
-            assert f"figures/demo/{figure}.{suffix}" in pipeline.stages[shown.notebook].outs
-        assert f"figures/demo/{figure}.svg" in report.deps
+            assert f"figures/{corpus}/{figure}.{suffix}" in pipeline.stages[shown.notebook].outs
+        assert f"figures/{corpus}/{figure}.svg" in report.deps
     for notebook in NOTEBOOK_TITLES:
         stage = pipeline.stages[notebook]
         assert f"notebooks/{notebook}.ipynb" in stage.deps
-        assert f"results/demo/notebooks/{notebook}.ipynb" in stage.outs
-        assert stage.command == f"pianoalign notebook --corpus demo {notebook}"
-        assert f"results/demo/notebooks/{notebook}.ipynb" in report.deps
+        assert f"results/{corpus}/notebooks/{notebook}.ipynb" in stage.outs
+        assert stage.command == f"pianoalign notebook --corpus {corpus} {notebook}"
+        assert f"results/{corpus}/notebooks/{notebook}.ipynb" in report.deps
+
+
+def test_the_pipeline_of_maps_differs_only_where_it_must() -> None:
+    """Stages of the same name have the same command, dependencies and outputs, or a few more."""
+    both = [
+        {
+            name: stage.get("do", stage)
+            for file in PIPELINES[corpus]
+            for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
+        }
+        for corpus in ("demo", "maps")
+    ]
+    demo, maps = both
+    assert set(demo) - set(maps) == {"fetch", "predict_crnn_of_maps"}
+    assert set(maps) - set(demo) == {
+        "predict_crnn_of_demo", "predict_seed", "latency", "sensitivity",
+    }  # fmt: skip
+    for name in set(demo) & set(maps) - {"render", "render_train"}:
+        assert demo[name]["cmd"] == maps[name]["cmd"]
+        sources = {"data/${corpus}/sources"}  # MAPS lies outside of the project
+        assert set(demo[name]["deps"]) - sources <= set(maps[name]["deps"]), name
+        outs = [
+            {each if isinstance(each, str) else next(iter(each)) for each in stage[name]["outs"]}
+            for stage in both
+        ]
+        assert outs[0] <= outs[1], name
 
 
 # --- README and Makefile --------------------------------------------------------------------------
@@ -340,10 +386,14 @@ def test_readme_maps_every_table_and_figure() -> None:
     rows = re.findall(r"^\|[^|]+\|[^|]+\| `(\d\w+)` \| `(\w+)` \|$", text, re.MULTILINE)
     mapped = {name: stage for stage, name in rows}
     assert len(mapped) == len(rows)
-    assert mapped == {**TABLES, **{name: shown.notebook for name, shown in FIGURES.items()}}
+    figures = {name: shown.notebook for name, shown in corpus_figures("maps").items()}
+    assert mapped == corpus_tables("maps") | figures
 
 
 def test_readme_draws_the_pipeline_as_it_is(pipeline: SimpleNamespace) -> None:
+    if pipeline.corpus == "maps":
+        return  # told in words, compared with the drawn one above
+
     def family(name: str) -> str:
         return re.split(r"@|(?<=predict)_", name)[0]
 

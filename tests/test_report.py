@@ -23,7 +23,9 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 def provenance(version: str = "0.1.0") -> Provenance:
-    return Provenance("demo", "ab" * 32, {"a_b": 1}, 1, {"crnn": "12345678"}, version)
+    return Provenance(
+        "demo", "ab" * 32, "3 tested", {"a_b": 1}, 1, {"crnn": "12345678"}, version, "the paper"
+    )
 
 
 def scores(name: str) -> Table:

@@ -23,10 +23,12 @@ ALIGNERS = ["none", "dtw", "crnn", "hybrid"]
 PROVENANCE = Provenance(
     corpus="demo",
     corpus_sha256="0123abcd",
+    recordings="3 tested, 1 min",
     parameters={"tolerances_ms": [5, 10], "note_ms": 100},
     seed=1,
     checkpoints={"gru": "ffff", "crnn": "aaaa"},
     version="0.1.0",
+    cite="the paper",
 )
 
 
@@ -193,7 +195,8 @@ def test_no_cell_is_blank_or_not_a_number(every_table: list[Table]) -> None:
 
 def test_files_are_identical_from_run_to_run(every_table: list[Table], tmp_path: Path) -> None:
     again = Provenance(
-        corpus="demo", corpus_sha256="0123abcd", seed=1, version="0.1.0",
+        corpus="demo", corpus_sha256="0123abcd", recordings="3 tested, 1 min", seed=1,
+        version="0.1.0", cite="the paper",
         parameters=dict(reversed(PROVENANCE.parameters.items())),
         checkpoints=dict(reversed(PROVENANCE.checkpoints.items())),
     )  # fmt: skip

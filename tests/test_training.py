@@ -154,7 +154,7 @@ def test_release_copies_all_or_nothing(toy_project):
 
 def test_training_lowers_the_loss(toy_project):
     params = load_params()
-    config = replace(training_config(params), epochs=4, steps_per_epoch=30, batch_size=4)
+    config = replace(training_config(params, "crnn"), epochs=4, steps_per_epoch=30, batch_size=4)
     variant = variant_config(params, "crnn")
     training.train(toy_project, variant, config, thresholds=[0.4], max_shift_s=0.25)
     log = pd.read_csv(toy_project.run("crnn") / "log.csv")
@@ -182,7 +182,7 @@ def test_bad_settings_and_a_corrupt_resume_file_are_one_clear_error(toy_project)
     with pytest.raises(ConfigError, match="fps=60"):
         variant_config({"crnn": {}, "variants": {"x": {"fps": 60}}}, "x")
     with pytest.raises(ConfigError, match="training.epochs is 0"):
-        training_config({"training": params["training"] | {"epochs": 0}})
+        training_config({"training": params["training"] | {"epochs": 0}, "variants": {}}, "crnn")
     _train(toy_project)
     resume = next((toy_project.data / "resume").iterdir())
     resume.write_bytes(b"half a file")

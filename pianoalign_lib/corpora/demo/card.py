@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...audio import SAMPLE_RATE
+from ...config import CorpusPaths
 from ...notes import HIGHEST_PITCH, LOWEST_PITCH
 from .fetch import SOURCES, TIMGM6MB_SHA256
 from .pianos import PEAK_WITHIN_S, load_piano, measure_attack_s
 
 SPACING_S = 1.5  # between the notes that are measured, so that each has faded
+ABOUT_SOURCES = (
+    "Human performances as MIDI, and sampled pianos to play them on. All come from packages in "
+    "public registries, pinned by their SHA-256; none of them is part of this repository."
+)
+ABOUT_PARTS = (
+    "A performance belongs to one part only, and the piano of the test set is heard nowhere else."
+)
+ABOUT_SOUND = (
+    "A sampled piano answers a note-on after milliseconds that differ between pianos and keys. At "
+    "a tolerance of 10 ms that matters, so the true onset of a rendered note is its note-on plus "
+    "the measured attack: the moment when the sound passes 5 % of its peak. Left: attack after "
+    "the note-on. Right: what is left after the onset that the corpus states, measured anew at a "
+    "velocity between the calibrated ones; zero is perfect. The test piano is missing: each of "
+    "its recorded notes is cut at its attack, so that it sounds on the onset itself."
+)
 TIMGM6MB = ("TimGM6mb: GPL-2", "pretty_midi", "0.2.11.post0", TIMGM6MB_SHA256)
 
 
@@ -30,13 +47,18 @@ def source_table() -> pd.DataFrame:
     return table
 
 
-def licence_notes() -> list[str]:
-    """Return the sources and licences as notes for the corpus's table."""
+def licence_notes(settings: dict[str, Any]) -> list[str]:
+    """Return the sources and licences as notes for the corpus's table (any topic ``demo``)."""
     named = [f"{row.source} ({row.licence})" for row in source_table().itertuples()]
     return [
         f"Sources: {'; '.join(named)}.",
         "They are fetched when the corpus is built and are not part of this repository.",
     ]
+
+
+def attacks(paths: CorpusPaths, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return :func:`measured_attacks` of the training part's pianos (topic ``demo``)."""
+    return measured_attacks(paths.sources, settings["pianos"]["train"])
 
 
 def measured_attacks(sources: Path, pianos: Iterable[str], velocity: int = 64) -> pd.DataFrame:

@@ -1,0 +1,235 @@
+"""Bring a corpus of files into the form of every corpus: check, cut, write, and nothing twice.
+
+For corpora whose recordings come with labels (MAPS, MAESTRO). Each recording gets a stamp when it
+is finished, so that a run that was stopped goes on, and one whose files changed is converted again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile as sf
+
+from ..audio import SAMPLE_RATE, load_audio, write_flac
+from ..config import digest
+from ..errors import CorpusError, PianoAlignError
+from ..files import atomic_path, sha256_file, write_text
+from ..notes import COLUMNS
+from ..progress import progress
+from .recordings import Recording, audio_path, notes_path, write_index
+
+log = logging.getLogger(__name__)
+SLACK_S = 0.5  # by which an excerpt may be shorter than asked for
+ReadLabels = Callable[[Path], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recording to convert.
+
+    Attributes
+    ----------
+    audio, labels
+        Its files.
+    rates
+        The sample rates in Hz that the audio may have; empty: any.
+    excerpt_s
+        How much of its beginning is used; None: all.
+    split, test_set, performance, piano, room
+        As in :class:`Recording`.
+    """
+
+    recording: str
+    audio: Path
+    labels: Path
+    rates: tuple[int, ...]
+    excerpt_s: float | None
+    split: str
+    test_set: str
+    performance: str
+    piano: str
+    room: str
+
+
+def convert_part(
+    tasks: list[Task],
+    problems: Iterable[str],
+    read_labels: ReadLabels,
+    folder: Path,
+    *,
+    place: Path,
+    jobs: int,
+    allow_partial: bool,
+    label: str,
+) -> None:
+    """Convert recordings and write the index of their part when all are there.
+
+    Parameters
+    ----------
+    tasks
+        The recordings whose files are there.
+    problems
+        One line for each recording that has already failed.
+    read_labels
+        Returns the note table of a file of labels; a function that processes can share.
+    folder
+        The part's folder, to be filled.
+    place
+        Where the files come from, for messages.
+    jobs
+        Processes side by side.
+    allow_partial
+        Write the index of the whole recordings if others are broken or missing.
+    label
+        Name of the progress bar.
+
+    Raises
+    ------
+    CorpusError
+        If a recording is missing or broken; the log has one line for each.
+    """
+    work = partial(_convert_once, read_labels, folder)
+    done = list(progress(_run(work, tasks, jobs), total=len(tasks), label=label))
+    problems = [*problems, *(item for item in done if isinstance(item, str))]
+    recordings = [item for item in done if isinstance(item, Recording)]
+    for problem in problems:
+        log.warning("%s", problem)
+    if problems and not allow_partial:
+        raise CorpusError(
+            f"{place}: missing or broken recordings: {len(problems)} (listed above); complete the "
+            "folder, or go on with the whole ones by --allow-partial"
+        )
+    if not recordings:
+        raise CorpusError(f"{place}: holds no whole recording of this part; complete the folder")
+    write_index(folder, recordings)
+
+
+def _run(
+    work: Callable[[Task], Recording | str], tasks: list[Task], jobs: int
+) -> Iterator[Recording | str]:
+    if jobs == 1:
+        yield from map(work, tasks)
+        return
+    try:
+        with ProcessPoolExecutor(jobs, initializer=_leave_ctrl_c) as pool:
+            yield from pool.map(work, tasks)
+    except BrokenProcessPool as error:
+        raise CorpusError(
+            "a process was killed, perhaps for lack of memory; run this again with fewer --jobs"
+        ) from error
+
+
+def _leave_ctrl_c() -> None:
+    """Ctrl-C reaches every process of a terminal: leave it to the first, which cancels the rest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _convert_once(read_labels: ReadLabels, folder: Path, task: Task) -> Recording | str:
+    """Return a converted recording, or what is wrong with its files."""
+    try:
+        stamp = folder / "stamps" / f"{task.recording}.json"
+        files = [sha256_file(path) for path in (task.audio, task.labels)]
+        settings = {
+            key: value for key, value in asdict(task).items() if key not in ("audio", "labels")
+        }
+        job = digest([files, settings])
+        row = _finished(stamp, job, folder)
+        if row is None:
+            row = _convert(task, read_labels, folder)
+            write_text(stamp, json.dumps({"job": job, "row": asdict(row)}))
+    except PianoAlignError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename or task.audio}: cannot be read ({error.strerror or error})"
+    return row
+
+
+def _finished(stamp: Path, job: str, folder: Path) -> Recording | None:
+    try:
+        record = json.loads(stamp.read_text(encoding="utf-8"))
+        row = Recording(**record["row"])
+        same = record["job"] == job
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of this version
+        return None
+    audio, notes = audio_path(folder, row.recording), notes_path(folder, row.recording)
+    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio and notes.is_file()
+    return row if whole and same else None
+
+
+def _convert(task: Task, read_labels: ReadLabels, folder: Path) -> Recording:
+    """Cut audio and notes to the excerpt and write both."""
+    audio = _read_whole(task)
+    notes = read_labels(task.labels)
+    end_s, last_s = len(audio) / SAMPLE_RATE, float(notes["onset_s"].max())
+    needed_s = last_s if task.excerpt_s is None else min(last_s, task.excerpt_s - SLACK_S)
+    if needed_s > end_s:
+        raise CorpusError(
+            f"{task.labels}: has notes up to {last_s:.1f} s, but {task.audio.name} ends at "
+            f"{end_s:.1f} s; get both again"
+        )
+    if task.excerpt_s is not None:
+        audio = audio[: round(task.excerpt_s * SAMPLE_RATE)]
+    duration_s = len(audio) / SAMPLE_RATE
+    notes = _cut(notes, duration_s)
+    if notes.empty:
+        raise CorpusError(
+            f"{task.labels}: has no notes in the first {duration_s:.0f} s; get it again"
+        )
+    write_flac(audio_path(folder, task.recording), audio)
+    with atomic_path(notes_path(folder, task.recording)) as temporary:
+        notes[COLUMNS].to_parquet(temporary, index=False)
+    return Recording(
+        recording=task.recording,
+        split=task.split,
+        test_set=task.test_set,
+        performance=task.performance,
+        piano=task.piano,
+        room=task.room,
+        duration_s=round(duration_s, 3),
+        n_notes=len(notes),
+        sha256_audio=sha256_file(audio_path(folder, task.recording)),
+    )
+
+
+def _read_whole(task: Task) -> np.ndarray:
+    """Return the audio, mono at 16 kHz, after checking that the file is what its header says."""
+    audio = load_audio(task.audio)  # refuses what cannot be read, is silent or no number
+    header = sf.info(task.audio)
+    if task.rates and header.samplerate not in task.rates:
+        expected = " or ".join(map(str, task.rates))
+        raise CorpusError(
+            f"{task.audio}: has {header.samplerate} Hz instead of {expected}; get it again"
+        )
+    stated_s = header.frames / header.samplerate
+    if abs(stated_s - len(audio) / SAMPLE_RATE) > 0.01 or _lacks_bytes(task.audio):
+        raise CorpusError(
+            f"{task.audio}: cut off after {len(audio) / SAMPLE_RATE:.1f} s; get it again"
+        )
+    return audio
+
+
+def _lacks_bytes(path: Path) -> bool:
+    """Return whether a WAV file is shorter than it says; libsndfile takes what there is."""
+    with path.open("rb") as handle:
+        start = handle.read(8)
+    stated = int.from_bytes(start[4:], "little") + 8
+    streamed = stated > 0xFFFFFFFF  # written without knowing the length
+    # Some programs leave out the last padding byte.
+    return start[:4] == b"RIFF" and not streamed and path.stat().st_size < stated - 1
+
+
+def _cut(notes: pd.DataFrame, duration_s: float) -> pd.DataFrame:
+    """Return the notes that start in the recording, none longer than it."""
+    inside = notes[notes["onset_s"] < duration_s].reset_index(drop=True)
+    inside["note_id"] = range(len(inside))
+    return inside.assign(offset_s=inside["offset_s"].clip(upper=duration_s))

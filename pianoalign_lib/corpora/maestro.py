@@ -1,0 +1,180 @@
+"""MAESTRO (Hawthorne et al. 2019): human performances on Disklaviers, for those who have it.
+
+A folder in the official layout is needed: ``maestro-v3.0.0.csv`` (or another version's) and the
+files it names, below folders of years; mirdata keeps the same. MAESTRO is CC BY-NC-SA 4.0 and not
+part of this repository.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import unicodedata
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..config import CorpusPaths, topic
+from ..errors import CorpusError
+from ..notes import read_midi
+from .conversion import Task, convert_part
+
+log = logging.getLogger(__name__)
+VARIABLE = "PIANOALIGN_MAESTRO"
+COLUMNS = ["canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename"]
+SPLITS = ("train", "validation", "test")
+TEST_SET = "test"
+HOW_TO_GET = (
+    "give the folder with maestro-v3.0.0.csv (https://magenta.tensorflow.org/datasets/maestro)"
+)
+read_labels = partial(read_midi, pedal=False)  # as in the piano roll of any MIDI file
+
+
+def prepare_maestro(
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    part: str,
+    jobs: int = 2,
+    *,
+    folder: str | Path | None = None,
+    allow_partial: bool = False,
+) -> None:
+    """Prepare one part of MAESTRO, going on where an earlier run was stopped.
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders.
+    params
+        All of ``params.yaml``. Topic ``maestro``: excerpt_s, how much of each recording's beginning
+        is used (None: all), and limit, for each split how many recordings, evenly spaced in the
+        official list (without: all).
+    part
+        ``train``, or ``eval`` (the validation and test splits).
+    jobs
+        Processes side by side.
+    folder
+        MAESTRO's folder; default: that of ``PIANOALIGN_MAESTRO``.
+    allow_partial
+        Go on with the recordings that are whole.
+
+    Raises
+    ------
+    CorpusError
+        If there is no MAESTRO, or a recording is missing or corrupt; the log has one line for each.
+    """
+    settings = topic(params, "maestro") or {}
+    place = find_folder(folder)
+    table = read_list(place)
+    limits = settings.get("limit") or {}
+    splits = ("train",) if part == "train" else ("validation", "test")
+    tasks, problems = [], []
+    for split in splits:
+        for row in _evenly(table[table["split"] == split], limits.get(split)).itertuples():
+            task = _task(place, row, settings.get("excerpt_s"))
+            lost = [str(path) for path in (task.audio, task.labels) if not path.is_file()]
+            if lost:
+                problems.append(f"{' and '.join(lost)}: not found; get the files of MAESTRO again")
+            else:
+                tasks.append(task)
+    convert_part(
+        tasks,
+        problems,
+        read_labels,
+        paths.split(part),
+        place=place,
+        jobs=jobs,
+        allow_partial=allow_partial,
+        label=f"maestro {part}",
+    )
+
+
+def find_folder(given: str | Path | None) -> Path:
+    """Return the folder given, or that of ``PIANOALIGN_MAESTRO``.
+
+    Raises
+    ------
+    CorpusError
+        If there is none.
+    """
+    named = given or os.environ.get(VARIABLE)
+    if not named:
+        raise CorpusError(f"MAESTRO is not here; {HOW_TO_GET} or set {VARIABLE} to it")
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise CorpusError(f"{folder}: no such folder; {HOW_TO_GET}")
+    return folder
+
+
+def read_list(folder: Path) -> pd.DataFrame:
+    """Return the official list of recordings, with a name and a ``performance`` for each.
+
+    A composition that the list has in two splits is kept in the test split, else in validation.
+
+    Raises
+    ------
+    CorpusError
+        If there is no list, or it is not one of MAESTRO's.
+    """
+    # The newest version, should there be several.
+    path = max(folder.glob("maestro-v*.csv"), default=None)
+    if path is None:
+        raise CorpusError(f"{folder}: holds no maestro-v*.csv; {HOW_TO_GET}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)[COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorpusError(f"{path}: not MAESTRO's list ({reason}); get it again") from error
+    unknown = set(table["split"]) - set(SPLITS)
+    table["recording"] = [Path(name).stem for name in table["audio_filename"]]
+    if unknown or table.empty or table["recording"].duplicated().any():
+        reason = f"splits {sorted(unknown)}" if unknown else "no recordings, or one twice"
+        raise CorpusError(f"{path}: not MAESTRO's list ({reason}); get it again")
+    table["performance"] = [
+        composition(composer, title)
+        for composer, title in zip(
+            table["canonical_composer"], table["canonical_title"], strict=True
+        )
+    ]
+    rank = table["split"].map(SPLITS.index)
+    kept = rank == rank.groupby(table["performance"]).transform("max")
+    for row in table[~kept].itertuples():
+        log.warning(
+            "%s: left out of %s, since %s is held out", row.recording, row.split, row.performance
+        )
+    return table[kept].reset_index(drop=True)
+
+
+def composition(composer: str, title: str) -> str:
+    """Return a composition's id: lower-case letters and digits of composer and title."""
+    parts = []
+    for text in (composer, title):
+        # Titles differ in capitals, quotation marks and accents.
+        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        parts.append("-".join(re.findall(r"[a-z0-9]+", plain)))
+    return "_".join(parts)
+
+
+def _evenly(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    if limit is None or limit >= len(table):
+        return table
+    return table.iloc[np.linspace(0, len(table) - 1, limit).round().astype(int)]
+
+
+def _task(folder: Path, row: Any, excerpt_s: float | None) -> Task:
+    return Task(
+        recording=row.recording,
+        audio=folder / row.audio_filename,
+        labels=folder / row.midi_filename,
+        rates=(),  # 44.1 or 48 kHz, depending on the year
+        excerpt_s=excerpt_s,
+        split=row.split,
+        test_set=TEST_SET if row.split == "test" else "",
+        performance=row.performance,
+        piano="Disklavier",
+        room="real",
+    )

@@ -1,0 +1,147 @@
+"""Find MAPS's recordings in a folder, in the official layout or the public mirror's.
+
+===========  ======================================================  ============================
+layout       audio                                                   labels
+===========  ======================================================  ============================
+official     ``MAPS_MUS-<piece>_<instrument>.wav``, 44.1 kHz         ``.mid``, or ``.txt``
+mirror       ``MAPS_MUS-<piece>_<instrument>.flac``, 16 kHz          ``.tsv``
+===========  ======================================================  ============================
+
+Files may lie at any depth; audio and labels belong together by name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+
+import pandas as pd
+
+from ...errors import CorpusError
+
+VARIABLE = "PIANOALIGN_MAPS"
+REAL = ("ENSTDkCl", "ENSTDkAm")  # the Disklavier; every other instrument is software
+HOW_TO_GET = (
+    "give the folder of MAPS (make repro CORPUS=maps MAPS=/path/to/MAPS), "
+    "or run 'pianoalign data fetch --corpus maps' (about 310 MB)"
+)
+_NAME = re.compile(r"MAPS_MUS-(?P<piece>.+)_(?P<instrument>[A-Za-z0-9]+)")
+# In this order: MAPS's .txt files have no velocities.
+_LABELS = {".flac": (".tsv",), ".wav": (".mid", ".txt")}
+_SUFFIXES = {*_LABELS, *chain(*_LABELS.values())}
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one recording."""
+
+    recording: str
+    audio: Path
+    labels: Path
+
+    @property
+    def piece(self) -> str:
+        return split_name(self.recording)[0]
+
+    @property
+    def instrument(self) -> str:
+        return split_name(self.recording)[1]
+
+
+def split_name(recording: str) -> tuple[str, str]:
+    """Return piece and instrument of a recording's name, ``MAPS_MUS-<piece>_<instrument>``."""
+    found = _NAME.fullmatch(recording)
+    if not found:
+        raise CorpusError(f"{recording}: not a name of MAPS (MAPS_MUS-<piece>_<instrument>)")
+    return found["piece"], found["instrument"]
+
+
+@cache
+def listed() -> pd.DataFrame:
+    """Return the recordings that the committed tables were computed on.
+
+    Returns
+    -------
+    DataFrame
+        recording, seconds, and the git blob ids of the mirror's files: flac_blob, tsv_blob.
+    """
+    with files(__package__).joinpath("listed.csv").open(encoding="utf-8") as handle:
+        return pd.read_csv(handle)
+
+
+def find_folder(given: str | Path | None, fetched: Path) -> Path:
+    """Return MAPS's folder: the one given, that of ``PIANOALIGN_MAPS``, or the fetched files.
+
+    Raises
+    ------
+    CorpusError
+        If there is none.
+    """
+    named = given or os.environ.get(VARIABLE)
+    folder = Path(named).expanduser() if named else fetched
+    if folder.is_dir():
+        return folder
+    if named:
+        raise CorpusError(f"{folder}: no such folder; {HOW_TO_GET}")
+    raise CorpusError(f"MAPS is not here; {HOW_TO_GET}")
+
+
+def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Source], dict[str, str]]:
+    """Return the recordings in a folder, and one line for each that is not whole.
+
+    Parameters
+    ----------
+    folder
+        MAPS's folder.
+    wanted
+        Names of the recordings that must be there; all others are left out. None: whatever the
+        folder holds.
+
+    Returns
+    -------
+    list of Source
+        The recordings that have audio and labels.
+    dict
+        name → what it lacks, for the others.
+
+    Raises
+    ------
+    CorpusError
+        If the folder holds nothing of MAPS's part MUS.
+    """
+    found = _scan(folder)
+    if not found:
+        raise CorpusError(f"{folder}: holds no MAPS_MUS-*.flac or .wav at any depth; {HOW_TO_GET}")
+    sources: list[Source] = []
+    problems: dict[str, str] = {}
+    for name in sorted(found if wanted is None else wanted):
+        files = found.get(name, {})
+        pairs = [
+            (files[audio], files[labels])
+            for audio, suffixes in _LABELS.items()
+            for labels in suffixes
+            if audio in files and labels in files
+        ]
+        if pairs:
+            sources.append(Source(name, *pairs[0]))
+            continue
+        problems[name] = f"{folder}: {name} has no audio" + (", only labels" if files else "")
+        for audio in _LABELS.keys() & files.keys():
+            problems[name] = f"{files[audio]}: has no {' or '.join(_LABELS[audio])} with its labels"
+    return sources, problems
+
+
+def _scan(folder: Path) -> dict[str, dict[str, Path]]:
+    """Return the files of every name below a folder, by suffix."""
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.rglob("MAPS_MUS-*")):
+        suffix = path.suffix.lower()
+        if suffix in _SUFFIXES and _NAME.fullmatch(path.stem) and path.is_file():
+            found.setdefault(path.stem, {}).setdefault(suffix, path)
+    return found

@@ -1,0 +1,68 @@
+"""Who is trained on and who is tested on: by piece, with one piano kept out altogether."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...errors import CorpusError
+from .folder import REAL, split_name
+
+UNSEEN_PIANO = "test"  # unseen pieces on the piano that is kept out: the main test set
+UNSEEN_PIECES = "pieces"  # unseen pieces on the pianos of the training part
+
+
+def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return split and test set of every recording.
+
+    No piece of the Disklavier or of the piano kept out is trained or validated on. Of the other
+    pieces, a few for each piano are drawn for the test set of unseen pieces and for validation, and
+    all recordings of a drawn piece follow it.
+
+    Parameters
+    ----------
+    recordings
+        Names, ``MAPS_MUS-<piece>_<instrument>``.
+    settings
+        Topic ``maps`` of ``params.yaml``: seed, test_piano, test_pieces and validation_pieces.
+
+    Returns
+    -------
+    dict
+        name → (``train`` | ``validation`` | ``test``, test set or "").
+
+    Raises
+    ------
+    CorpusError
+        If the piano to keep out is the Disklavier.
+    """
+    held_out = settings["test_piano"]
+    if held_out in REAL:
+        raise CorpusError(f"params.yaml: maps.test_piano: {held_out} is tested on anyway")
+    parts = {name: split_name(name) for name in sorted(recordings)}
+    of_real = {piece for piece, piano in parts.values() if piano in REAL}
+    of_held_out = {piece for piece, piano in parts.values() if piano == held_out}
+    pianos = sorted({piano for _, piano in parts.values()} - {held_out, *REAL})
+    rng = np.random.default_rng(settings["seed"])
+    tested = set(of_real | of_held_out)
+    validated: set[str] = set()
+    for drawn, count in (
+        (tested, settings["test_pieces"]),
+        (validated, settings["validation_pieces"]),
+    ):
+        for piano in pianos:
+            free = sorted({p for p, i in parts.values() if i == piano} - tested - validated)
+            drawn.update(rng.choice(free, size=min(count, len(free)), replace=False).tolist())
+    found = {}
+    for name, (piece, piano) in parts.items():
+        if piano in REAL:
+            found[name] = ("test", piano)
+        elif piano == held_out:
+            found[name] = ("test", UNSEEN_PIANO)
+        elif piece in tested:
+            found[name] = ("test", UNSEEN_PIECES)
+        else:
+            found[name] = ("validation" if piece in validated else "train", "")
+    return found

@@ -1,0 +1,128 @@
+"""`make retrain CORPUS=maps`, from a folder of MAPS to the report; killed on the way, it goes on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, toy_audio, toy_notes
+
+from pianoalign_lib.audio import write_flac
+from pianoalign_lib.config import corpus_paths, load_params
+from pianoalign_lib.files import sha256_file
+from pianoalign_lib.report import corpus_figures, corpus_tables
+from pianoalign_lib.training_runs import train_variants
+
+RECORDINGS = (
+    *(f"MAPS_MUS-p{n}_AkPnBcht" for n in range(4)),
+    *(f"MAPS_MUS-q{n}_AkPnStgb" for n in range(2)),
+    *(f"MAPS_MUS-r{n}_ENSTDkAm" for n in range(2)),
+    *(f"MAPS_MUS-r{n}_ENSTDkCl" for n in range(2)),
+)
+SECONDS = 8.0
+
+
+def write_toy_maps(folder: Path) -> None:
+    """Write recordings of toy tones in the mirror's layout."""
+    for index, name in enumerate(RECORDINGS):
+        notes = toy_notes(np.random.default_rng(index), SECONDS)
+        write_flac(folder / "flac" / f"{name}.flac", toy_audio(notes, SECONDS))
+        columns = notes[["onset_s", "offset_s", "pitch", "velocity"]].to_numpy(float)
+        (folder / "tsv").mkdir(exist_ok=True)
+        np.savetxt(
+            folder / "tsv" / f"{name}.tsv",
+            columns,
+            "%.6f",
+            "\t",
+            header="onset,offset,note,velocity",
+        )
+
+
+def write_project(root: Path) -> None:
+    """Copy what the pipeline of MAPS needs, with a configuration that trains in seconds."""
+    for name in ("pianoalign_lib", "notebooks", "maps"):
+        shutil.copytree(
+            ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock")
+        )
+    for name in (
+        "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore", ".dvc/config",
+        "checkpoints/demo/crnn.safetensors", "results/demo/metrics.csv",
+    ):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, root / name)
+    (root / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    short = {"epochs": 3, "patience": 3, "steps_per_epoch": 4, "batch_size": 2, "excerpt_s": 0.5}
+    params["maps"] |= {"recordings": "all", "training": short}
+    params["decoding"]["thresholds"] = [0.3, 0.5]
+    params["evaluation"]["bootstrap"]["samples"] = 50
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+@pytest.mark.skipif(shutil.which("make") is None or sys.platform != "linux", reason="needs make")
+def test_a_killed_retraining_goes_on_and_ends_with_the_same_tables(tmp_path, monkeypatch):
+    maps, root = tmp_path / "MAPS", tmp_path / "a project"
+    write_toy_maps(maps)
+    write_project(root)
+    command = [
+        "make", "--old-file=setup", "retrain", "CORPUS=maps", f"MAPS={maps}", f"VENV={sys.prefix}",
+    ]  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "PIANOALIGN"))}
+    with (tmp_path / "log").open("w") as log:
+        options = {"cwd": root, "env": environment, "stdout": log, "stderr": subprocess.STDOUT}
+        first = subprocess.Popen(command, start_new_session=True, **options)
+        kill_midway(first, root)
+        killed = {path.name for path in (root / "data" / "maps" / "resume").iterdir()}
+        assert not (root / "checkpoints" / "maps").exists()
+        again = subprocess.run(command, **options)
+    text = (tmp_path / "log").read_text()
+    assert again.returncode == 0, text[-3000:]
+    assert "going on after epoch" in text.split("retrain", 1)[-1] and killed
+
+    undisturbed = corpus_paths("maps", tmp_path / "undisturbed")
+    monkeypatch.chdir(root)
+    for part in ("train", "eval"):
+        shutil.copytree(root / "data" / "maps" / part, undisturbed.split(part))
+    params = load_params(root, "maps")
+    train_variants(undisturbed, params, list(params["variants"]), jobs=2)
+    paths = corpus_paths("maps", root)
+    for name in params["variants"]:
+        weights = sha256_file(paths.checkpoints / f"{name}.safetensors")
+        assert weights == sha256_file(undisturbed.run(name) / "model.safetensors")
+        # Tables are functions of the weights, which they name.
+        tables = "".join(path.read_text() for path in paths.results.glob("tables/table*.csv"))
+        assert f"{name} {weights[:12]}" in tables
+    assert_complete(paths)
+
+
+def kill_midway(process: subprocess.Popen, root: Path) -> None:
+    """Kill everything with signal 9 as soon as two variants have finished an epoch."""
+    deadline = time.monotonic() + 300
+    while len(list((root / "data" / "maps" / "resume").glob("*.pt"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def assert_complete(paths) -> None:
+    """Every table, figure and the report are there, and the split is as documented."""
+    for name in corpus_tables("maps"):
+        assert (paths.results / "tables" / f"{name}.tex").stat().st_size > 100
+    for name in corpus_figures("maps"):
+        assert (paths.figures / f"{name}.svg").stat().st_size > 1000
+    assert "maps" in (paths.results / "report.html").read_text()
+    listed = pd.read_csv(paths.results / "corpus.csv", keep_default_na=False)
+    assert sorted(listed["recording"]) == sorted(RECORDINGS)
+    assert set(listed.loc[listed["split"] == "train", "piano"]) == {"AkPnBcht"}
+    metrics = pd.read_csv(paths.results / "metrics.csv")
+    assert set(metrics["test_set"]) == {"test", "pieces", "ENSTDkCl", "ENSTDkAm"}
