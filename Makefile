@@ -29,7 +29,7 @@ TABLES := claims table1_corpus table1_error_size table2_architecture table3_repr
 ifeq ($(CORPUS),maps)
 PIPELINE := maps/dvc.yaml
 TRAINING := maps/training/dvc.yaml
-TABLES += table5_pianos sensitivity label_limit cross_corpus
+TABLES += table5_pianos sensitivity label_limit latency microphones scored_by_sound cross_corpus
 else
 PIPELINE := dvc.yaml
 TRAINING := training/dvc.yaml

@@ -11,9 +11,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError, PianoAlignError
 from .progress import end_progress
+
+if TYPE_CHECKING:
+    from .config import CorpusPaths
 
 CORPORA = ("demo", "maps", "maestro")
 
@@ -82,7 +86,7 @@ def _add(commands, name: str, run: Callable, help_text: str) -> argparse.Argumen
     return parser
 
 
-def _paths(arguments: argparse.Namespace):
+def _paths(arguments: argparse.Namespace) -> CorpusPaths:
     from .config import corpus_paths
 
     if arguments.corpus not in CORPORA:
@@ -92,7 +96,7 @@ def _paths(arguments: argparse.Namespace):
     return corpus_paths(arguments.corpus)
 
 
-def _corpus(arguments: argparse.Namespace):
+def _corpus(arguments: argparse.Namespace) -> tuple[CorpusPaths, dict[str, Any]]:
     """Return the folders of the corpus asked for, and the parameters as they hold for it."""
     from .config import load_params
 
@@ -151,7 +155,8 @@ def _release(arguments: argparse.Namespace) -> None:
 def _predict(arguments: argparse.Namespace) -> None:
     from .predict import predict
 
-    predict(*_corpus(arguments), arguments.method, arguments.jobs)
+    paths, params = _corpus(arguments)
+    predict(paths, params, arguments.method, arguments.jobs)
 
 
 def _metrics(arguments: argparse.Namespace) -> None:
@@ -169,7 +174,8 @@ def _latency(arguments: argparse.Namespace) -> None:
 def _sensitivity(arguments: argparse.Namespace) -> None:
     from .sensitivity import run_sensitivity
 
-    run_sensitivity(*_corpus(arguments), arguments.jobs)
+    paths, params = _corpus(arguments)
+    run_sensitivity(paths, params, arguments.jobs)
 
 
 def _notebook(arguments: argparse.Namespace) -> None:

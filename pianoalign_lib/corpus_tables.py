@@ -5,7 +5,7 @@ As in :mod:`pianoalign_lib.tables`, nothing is computed but pooling: hits over n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 import pandas as pd
@@ -99,14 +99,13 @@ def table_cross_corpus(metrics: Mapping[str, pd.DataFrame], *, notes: Sequence[s
             method = "crnn" if trained_on == tested_on else f"crnn_of_{trained_on}"
             row = scores.find(test_set, method, "note100")
             calibrated = scores.find(test_set, method, "note100", calibrated=True)
-            missing = isinstance(row, Missing) or isinstance(calibrated, Missing)
             cells.append([
                 trained_on, tested_on, Name(test_set, set_label(test_set)),
-                row if missing else Number(row["n_recordings"]),
-                row if missing else Number(row["n_notes"]),
+                _cell(row, lambda row: Number(row["n_recordings"])),
+                _cell(row, lambda row: Number(row["n_notes"])),
                 *score_cells(row, TOLERANCES_MS),
-                row if missing else Number(1000 * row["bias_s"], 1),
-                calibrated if missing else Percent(calibrated["acc_10ms"]),
+                _cell(row, lambda row: Number(1000 * row["bias_s"], 1)),
+                _cell(calibrated, lambda row: Percent(row["acc_10ms"])),
             ])  # fmt: skip
     own = [
         "±100 ms per note. An onset is where the sound begins in demo, and what the label says in "
@@ -116,6 +115,10 @@ def table_cross_corpus(metrics: Mapping[str, pd.DataFrame], *, notes: Sequence[s
     ]
     caption = "Cross-corpus check of the full CRNN: notes within a tolerance (%)"
     return Table("cross_corpus", caption, columns, cells, [*own, *notes])
+
+
+def _cell(row: dict | Missing, read: Callable[[dict], Cell]) -> Cell:
+    return row if isinstance(row, Missing) else read(row)
 
 
 def _notes(rows: pd.DataFrame) -> int:

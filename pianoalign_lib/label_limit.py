@@ -4,11 +4,10 @@ Conventions
 -----------
 A *perfect aligner* puts every onset exactly where the sound begins. Scored against the labels, its
 error is the latency, so the share of latencies within a tolerance is the most it can reach. What a
-user could know may be taken off first (:data:`READINGS`). Software pianos, whose labels made the
-sound, are the control: their spread is that of the measuring and of the pianos' own attacks.
-
-Only isolated notes can be measured, and only recordings with at least 20 of them count. Times are
-in seconds, shares between 0 and 1; intervals are 95 % bootstrap intervals over recordings.
+user could know may be taken off first (:data:`READINGS`). The groups are those of
+:mod:`.latency_summary`: the spread of the software pianos is that of the measuring and of their
+attacks. Only isolated notes can be measured, and only recordings with enough of them count. Times
+are in seconds, shares between 0 and 1; intervals are 95 % bootstrap intervals over recordings.
 """
 
 from __future__ import annotations
@@ -21,14 +20,17 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from . import bootstrap
-from .labels import REAL_SETS
+from .latency_summary import (
+    SOFTWARE,
+    enough,
+    group_names,
+    group_of,
+    rank_correlation,
+    velocity_band,
+)
 from .metrics import EPSILON_S
 
 TOLERANCES_MS = (5, 10, 25, 50)
-VELOCITY_EDGES = (1, 30, 45, 55, 70, 85, 128)  # a band holds its lower edge, not its upper one
-LEAST_NOTES = 20  # of a recording: with fewer, removing their median removes the spread as well
-SOFTWARE = "software"  # all test sets that are no real recordings
-SOUND_M_PER_S = 343.0  # dry air at 20 °C
 # What is taken off the latencies before they are compared with a tolerance.
 READINGS = {
     "raw": "nothing (raw)",
@@ -37,65 +39,6 @@ READINGS = {
     "velocity": "recording's median and velocity curve",
     "weighted": "recording's median, velocities as in all notes",
 }
-
-
-def group_of(test_set: pd.Series) -> pd.Series:
-    """Return each note's group: its test set if that is real, else `SOFTWARE`."""
-    return test_set.where(test_set.isin(REAL_SETS), SOFTWARE)
-
-
-def group_names(latency: pd.DataFrame) -> list[str]:
-    """Return the groups that occur, real ones first."""
-    found = set(group_of(latency["test_set"]))
-    return [name for name in (*REAL_SETS, SOFTWARE) if name in found]
-
-
-def enough(latency: pd.DataFrame) -> pd.DataFrame:
-    """Return the measured notes of recordings with at least `LEAST_NOTES` of them."""
-    measured = latency[latency["latency_s"].notna()]
-    size = measured.groupby("recording")["latency_s"].transform("size")
-    return measured[size >= LEAST_NOTES]
-
-
-def by_velocity(latency: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the latency of each group and velocity band.
-
-    Returns
-    -------
-    DataFrame
-        group, velocity_from, velocity_to (inclusive), n_notes, n_isolated, n_measured, q1_s,
-        median_s, q3_s.
-    """
-    keyed = latency.assign(group=group_of(latency["test_set"]), band=_band(latency["velocity"]))
-    rows = _summary(keyed, ["group", "band"])
-    edges = np.array(VELOCITY_EDGES)
-    rows.insert(1, "velocity_from", edges[rows["band"]])
-    rows.insert(2, "velocity_to", edges[rows["band"] + 1] - 1)
-    return rows.drop(columns="band")
-
-
-def by_recording(latency: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the latency of each recording (columns as in :func:`by_velocity`)."""
-    keyed = latency.assign(group=group_of(latency["test_set"]))
-    return _summary(keyed, ["group", "recording", "performance", "piano"])
-
-
-def coverage(latency: pd.DataFrame) -> pd.DataFrame:
-    """Say how many notes of each group were measured and how they differ from all of them.
-
-    Returns
-    -------
-    DataFrame
-        Per group the counts, and mean velocity and mean number of other notes sounding, of all
-        notes and of the measured ones (suffix ``_measured``).
-    """
-    keyed = latency.assign(group=group_of(latency["test_set"]))
-    rows = _summary(keyed, ["group"]).set_index("group")
-    for name in ("velocity", "sounding"):
-        rows[name] = keyed.groupby("group")[name].mean()
-        measured = keyed[keyed["latency_s"].notna()]
-        rows[f"{name}_measured"] = measured.groupby("group")[name].mean()
-    return rows.reset_index()
 
 
 def limits(
@@ -136,7 +79,8 @@ def residuals(latency: pd.DataFrame) -> pd.DataFrame:
     Columns added: group, weight, and ``<reading>_s``. The velocity curve of a recording is fitted
     to every other note and applied to the rest, so that it cannot follow a note's own error.
     """
-    bands = latency.assign(band=_band(latency["velocity"]))
+    bands = latency.sort_values(["recording", "note_id"], ignore_index=True)
+    bands = bands.assign(band=velocity_band(bands["velocity"]))
     of_all = bands.groupby(["recording", "band"]).size()
     found = enough(bands)
     found = found.assign(group=group_of(found["test_set"]), raw_s=found["latency_s"])
@@ -178,29 +122,35 @@ def scored_by_sound(
     Returns
     -------
     DataFrame
-        Per test set and method: n_recordings, n_notes, the shares of notes within the tolerance of
-        their label (label), of their sound (sound), and of the sound within that of the label
-        (limit), each with its interval and after removing each recording's median, and the rank
-        correlation of a method's errors with the latencies, both less their recording's median.
+        Per test set and method: n_recordings, n_notes, the shares of measured notes within the
+        tolerance of their label (label), of their sound (sound), and of the sound within that of
+        the label (limit), each with its interval; the share of the other notes of the same
+        recordings within that of their label (others); always after removing each recording's
+        median. Last the rank correlation of a method's errors with the latencies.
     """
+    kinds = ["label", "sound", "limit"]
+    within = tolerance_ms / 1000 + EPSILON_S
+    heard = enough(latency)[["recording", "note_id", "latency_s"]]
     chosen = predictions[predictions["condition"] == condition]
-    notes = enough(latency)[["test_set", "recording", "note_id", "latency_s"]]
-    both = notes.merge(chosen, on=["test_set", "recording", "note_id"])
-    both["label_s"] = both["onset_s"] - both["onset_true_s"]
-    both["sound_s"] = both["label_s"] - both["latency_s"]
-    both["limit_s"] = both["latency_s"]
-    kinds = ["label_s", "sound_s", "limit_s"]
-    keys = ["test_set", "method", "recording"]
+    chosen = chosen[chosen["recording"].isin(heard["recording"])]
+    both = chosen.merge(heard, on=["recording", "note_id"], how="left")
+    both = both.assign(label=both["onset_s"] - both["onset_true_s"], limit=both["latency_s"])
+    both["sound"] = both["label"] - both["limit"]
+    both["heard"] = both["limit"].notna()
+    keys = ["test_set", "method", "recording", "heard"]
     both[kinds] -= both.groupby(keys)[kinds].transform("median")
     rows = []
     for (test_set, method), part in both.groupby(["test_set", "method"], sort=True):
-        hits = (part[kinds].abs() <= tolerance_ms / 1000 + EPSILON_S).assign(notes=1.0)
-        sums = hits.astype(float).groupby(part["recording"]).sum().to_numpy()
-        row = {"test_set": test_set, "method": method, "n_recordings": len(sums)}
-        row["n_notes"] = len(part)
-        row |= _shares(["label", "sound", "limit"], sums, samples, seed)
-        row["correlation"] = part["label_s"].corr(part["limit_s"], method="spearman")
-        rows.append(row)
+        notes, others = part[part["heard"]], part[~part["heard"]]
+        hits = (notes[kinds].abs() <= within).astype(float).assign(notes=1.0)
+        sums = hits.groupby(notes["recording"]).sum().to_numpy()
+        rows.append(
+            {"test_set": test_set, "method": method}
+            | {"n_recordings": len(sums), "n_notes": len(notes)}
+            | _shares(kinds, sums, samples, seed)
+            | {"others": float((others["label"].abs() <= within).mean())}  # NaN: there are none
+            | {"correlation": rank_correlation(notes["label"], notes["limit"])}
+        )
     return pd.DataFrame(rows)
 
 
@@ -208,44 +158,9 @@ def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -
     """Return the value at which half of the weight is reached, between the two if exactly half."""
     order = np.argsort(values, kind="stable")
     below = np.cumsum(weights[order]) / np.sum(weights)
-    first = np.searchsorted(below, 0.5 - 1e-12)
-    second = np.searchsorted(below, 0.5 + 1e-12)
-    return float(values[order[[first, min(second, len(values) - 1)]]].mean())
-
-
-def microphone_delay(
-    latency: pd.DataFrame, *, samples: int = bootstrap.SAMPLES, seed: int = bootstrap.SEED
-) -> pd.DataFrame:
-    """Compare the pieces recorded with close and with ambient microphones, note by note.
-
-    The two are different performances of the machine: notes are matched by pitch and order.
-
-    Returns
-    -------
-    DataFrame
-        Per piece, and as "all" their mean: n_notes measured in both, delay_s (median of ambient
-        minus close) with its interval (over notes; for "all" over pieces and their notes),
-        distance_m, how much farther sound travels in that time, with interval, and correlation
-        (Spearman) of the latencies of one recording with those of the other.
-    """
-    keyed = latency.sort_values(["recording", "onset_s", "note_id"])
-    keyed = keyed.assign(order=keyed.groupby(["recording", "pitch"]).cumcount())
-    close, ambient = (keyed[keyed["test_set"] == name] for name in REAL_SETS)
-    both = close.merge(ambient, on=["performance", "pitch", "order"], suffixes=("", "_ambient"))
-    both = both.dropna(subset=["latency_s", "latency_s_ambient"])
-    rng, rows, draws = np.random.default_rng(seed), [], []
-    for piece, notes in both.groupby("performance", sort=True):
-        delay_s = (notes["latency_s_ambient"] - notes["latency_s"]).to_numpy()
-        picks = rng.integers(len(delay_s), size=(samples, len(delay_s)))
-        draws.append(np.median(delay_s[picks], axis=1))
-        agree = notes["latency_s"].corr(notes["latency_s_ambient"], method="spearman")
-        rows.append(_delay(str(piece), len(notes), float(np.median(delay_s)), draws[-1], agree))
-    if rows:
-        picks = rng.integers(len(draws), size=(samples, len(draws)))
-        pooled = np.stack(draws)[picks, np.arange(samples)[:, None]].mean(axis=1)
-        middle = float(np.mean([row["delay_s"] for row in rows]))
-        rows.append(_delay("all", sum(row["n_notes"] for row in rows), middle, pooled, np.nan))
-    return pd.DataFrame(rows)
+    # Rounding must not decide whether exactly half is reached.
+    middle = np.searchsorted(below, [0.5 - 1e-12, 0.5 + 1e-12]).clip(max=len(values) - 1)
+    return float(values[order[middle]].mean())
 
 
 def _shares(
@@ -254,21 +169,11 @@ def _shares(
     """Return pooled shares with their intervals; `sums`: a recording's hits, and last its notes."""
     lo, hi = bootstrap.interval(sums[:, :-1], sums[:, -1], samples, seed)
     share = sums[:, :-1].sum(axis=0) / sums[:, -1].sum()
-    values = {}
+    values: dict[str, float] = {}
     for place, name in enumerate(names):
-        values |= {name: share[place], f"{name}_lo": lo[place], f"{name}_hi": hi[place]}
-    return {name: float(value) for name, value in values.items()}
-
-
-def _delay(piece: str, n_notes: int, delay_s: float, draws: NDArray, agree: float) -> dict:
-    values = dict(zip(("", "_lo", "_hi"), (delay_s, *map(float, bootstrap.bounds(draws)))))
-    return {
-        "performance": piece,
-        "n_notes": n_notes,
-        **{f"delay{end}_s": value for end, value in values.items()},
-        **{f"distance{end}_m": SOUND_M_PER_S * value for end, value in values.items()},
-        "correlation": agree,
-    }
+        values[name] = float(share[place])
+        values[f"{name}_lo"], values[f"{name}_hi"] = float(lo[place]), float(hi[place])
+    return values
 
 
 def _fitted_curve(notes: pd.DataFrame) -> NDArray[np.float64]:
@@ -288,24 +193,3 @@ def _fitted_curve(notes: pd.DataFrame) -> NDArray[np.float64]:
         curve = least_squares(off, start, loss="soft_l1", f_scale=0.005).x
         curve_s[asked] = np.polyval(curve, velocity[asked])
     return curve_s
-
-
-def _band(velocity: pd.Series) -> NDArray[np.int64]:
-    last = len(VELOCITY_EDGES) - 2
-    return np.clip(np.searchsorted(VELOCITY_EDGES, velocity, side="right") - 1, 0, last)
-
-
-def _summary(keyed: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    rows = keyed.groupby(keys, sort=True).agg(
-        n_notes=("latency_s", "size"),
-        n_isolated=("isolated", "sum"),
-        n_measured=("latency_s", "count"),
-        q1_s=("latency_s", lambda values: values.quantile(0.25)),
-        median_s=("latency_s", "median"),
-        q3_s=("latency_s", lambda values: values.quantile(0.75)),
-    )
-    rows = rows.reset_index()
-    order = {name: place for place, name in enumerate((*REAL_SETS, SOFTWARE))}
-    return rows.sort_values("group", key=lambda names: names.map(order), kind="stable").reset_index(
-        drop=True
-    )

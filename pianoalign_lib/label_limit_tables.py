@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from . import bootstrap, label_limit
-from .label_limit import LEAST_NOTES, READINGS, SOFTWARE, TOLERANCES_MS
+from . import bootstrap, label_limit, latency_summary
+from .label_limit import READINGS, TOLERANCES_MS
 from .labels import condition_label, method_label, set_label
-from .table_model import Cell, Column, Name, Number, Percent, Table
+from .latency_summary import LEAST_NOTES, SOFTWARE, enough, group_label, group_of
+from .table_model import Cell, Column, Missing, Name, Number, Percent, Table
 
 _METHOD = (
     "From label to sound: measured on isolated notes (no other label from 80 ms before to 100 ms "
@@ -22,11 +23,6 @@ _CHORDS = (
     "Notes that begin together cannot be measured one by one: the numbers hold for isolated notes, "
     "and denser music can differ."
 )
-
-
-def group_label(group: str) -> str:
-    """Return the name of a group of test sets to print."""
-    return "Software pianos (control)" if group == SOFTWARE else set_label(group)
 
 
 def table_label_limit(
@@ -72,6 +68,20 @@ def table_label_limit(
     return Table("label_limit", caption, columns, rows, [*own, *notes])
 
 
+def limit_note(latency: pd.DataFrame) -> str:
+    """Say in a sentence what a perfect aligner reaches at 10 ms on real recordings, raw."""
+    limits = label_limit.limits(latency)
+    real = limits[(limits["reading"] == "raw") & (limits["group"] != SOFTWARE)]
+    parts = [
+        f"{group_label(row['group'])} {100 * row['share_10ms']:.1f} %"
+        for row in real.to_dict("records")
+    ]
+    return (
+        "C7: what a perfect aligner would reach at 10 ms on the notes whose sound could be "
+        f"measured, raw (table 6b): {', '.join(parts)}."
+    )
+
+
 def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return median and quartiles of the latency, per group and velocity band."""
     columns = [
@@ -80,10 +90,10 @@ def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         Column("n_measured", "Measured"), Column("q1_ms", "Lower quartile (ms)"),
         Column("median_ms", "Median (ms)"), Column("q3_ms", "Upper quartile (ms)"),
     ]  # fmt: skip
-    bands = label_limit.by_velocity(latency)
-    total = label_limit.coverage(latency).assign(velocity_from=0)
+    bands = latency_summary.by_velocity(latency)
+    total = latency_summary.coverage(latency).assign(velocity_from=0)
     rows: list[list[Cell]] = []
-    for group in label_limit.group_names(latency):
+    for group in latency_summary.group_names(latency):
         for part in (total, bands):
             for row in part[part["group"] == group].to_dict("records"):
                 lowest = row["velocity_from"]
@@ -96,7 +106,7 @@ def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
                         Number(row["n_notes"]),
                         Percent(row["n_isolated"] / row["n_notes"]),
                         Number(row["n_measured"]),
-                        *("–" if np.isnan(ms) else Number(ms, 1) for ms in times),
+                        *(_number(ms, 1) for ms in times),
                     ]
                 )
     caption = "Table 6c. From label to sound, by velocity"
@@ -111,7 +121,7 @@ def table_microphones(
     notes: Sequence[str] = (),
 ) -> Table:
     """Return how much later the ambient microphones hear the pieces recorded with both."""
-    delays = label_limit.microphone_delay(latency, samples=samples, seed=seed)
+    delays = latency_summary.microphone_delay(latency, samples=samples, seed=seed)
     columns = [
         Column("performance", "Piece"), Column("n_notes", "Notes measured in both"),
         Column("delay_ms", "Ambient later by (ms)"), Column("delay_interval_ms", "95 % interval"),
@@ -120,7 +130,6 @@ def table_microphones(
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for row in delays.to_dict("records"):
-        agree = row["correlation"]
         rows.append(
             [
                 Name("all", "mean of the pieces") if row["performance"] == "all"
@@ -130,7 +139,7 @@ def table_microphones(
                 f"{1000 * row['delay_lo_s']:.1f} to {1000 * row['delay_hi_s']:.1f}",
                 Number(row["distance_m"], 1),
                 f"{row['distance_lo_m']:.1f} to {row['distance_hi_m']:.1f}",
-                "–" if np.isnan(agree) else Number(agree, 2),
+                _number(row["correlation"], 2),
             ]
         )  # fmt: skip
     own = [
@@ -164,7 +173,7 @@ def table_scored_by_sound(
         Column("label", "of the label", interval=True),
         Column("sound", "of the sound", interval=True),
         Column("limit", "Limit: sound of the label", interval=True),
-        Column("correlation", "Rank correlation"),
+        Column("others", "Other notes: of the label"), Column("correlation", "Rank correlation"),
     ]  # fmt: skip
     rows: list[list[Cell]] = [
         [
@@ -172,12 +181,14 @@ def table_scored_by_sound(
             Name(row["method"], method_label(row["method"])),
             Number(row["n_notes"]),
             *(_percent(row, name) for name in ("label", "sound", "limit")),
-            "–" if np.isnan(row["correlation"]) else Number(row["correlation"], 2),
+            Missing("–") if np.isnan(row["others"]) else Percent(row["others"]),
+            _number(row["correlation"], 2),
         ]
         for row in scores.to_dict("records")
     ]
     own = [
-        "Measured notes alone, offset-calibrated: after removing each recording's median.",
+        "Measured notes alone, but for one column; offset-calibrated: after removing each "
+        "recording's median.",
         "Rank correlation (Spearman) of a method's errors against the labels with the measured "
         "times from label to sound: a method that hears the sound errs where the labels do.",
         _METHOD,
@@ -193,28 +204,44 @@ def _percent(row: dict, name: str) -> Percent:
     return Percent(row[name], row[f"{name}_lo"], row[f"{name}_hi"])
 
 
+def _number(value: float, decimals: int) -> Cell:
+    return Missing("–") if np.isnan(value) else Number(value, decimals)
+
+
 def _control_notes(latency: pd.DataFrame) -> list[str]:
-    found = label_limit.enough(latency)
-    software = found[label_limit.group_of(found["test_set"]) == SOFTWARE]
+    found = enough(latency)
+    software = found[group_of(found["test_set"]) == SOFTWARE]
     if software.empty:
         return []
-    latency_ms = 1000 * software["latency_s"]
-    rest_ms = latency_ms - latency_ms.groupby(software["recording"]).transform("median")
-    low, high = rest_ms.quantile(0.25), rest_ms.quantile(0.75)
+    rest_s = software.groupby("recording")["latency_s"].transform(lambda x: x - x.median())
+    zero_ms = 1000 * software["latency_s"].median()
+    low, high = (_signed(1000 * float(rest_s.quantile(share))) for share in (0.25, 0.75))
     return [
         "Software pianos are the control: their labels made the sound, so their spread is that of "
-        f"the measuring and of the pianos' attacks (half of the notes between {low:+.1f} and "
-        f"{high:+.1f} ms around their recording's median). Their median, {latency_ms.median():.1f} "
-        "ms, is what an aligner trained on such pianos takes for zero."
+        f"the measuring and of the pianos' attacks (half of the notes between {low} and {high} ms "
+        f"around their recording's median). Their median, {zero_ms:.1f} ms, is what an "
+        "aligner trained on such pianos takes for zero."
     ]
 
 
 def _coverage_notes(latency: pd.DataFrame) -> list[str]:
+    found = []
+    for row in latency_summary.coverage(latency).to_dict("records"):
+        measured, isolated = (
+            100 * row[name] / row["n_notes"] for name in ("n_measured", "n_isolated")
+        )
+        counts = f"{row['n_measured']:,} of {row['n_notes']:,} notes measured ({measured:.1f} %"
+        note = f"{group_label(row['group'])}: {counts}; {isolated:.1f} % are isolated)"
+        if row["n_measured"]:
+            note += (
+                f"; mean velocity {row['velocity_measured']:.1f}, of all {row['velocity']:.1f}; "
+                f"other notes sounding {row['sounding_measured']:.1f}, of all {row['sounding']:.1f}"
+            )
+        found.append(f"{note}.")
     return [
-        f"{group_label(row['group'])}: {row['n_measured']:,} of {row['n_notes']:,} notes measured "
-        f"({100 * row['n_measured'] / row['n_notes']:.1f} %; "
-        f"{100 * row['n_isolated'] / row['n_notes']:.1f} % are isolated); mean velocity "
-        f"{row['velocity_measured']:.1f}, of all notes {row['velocity']:.1f}; other notes sounding "
-        f"{row['sounding_measured']:.1f}, {row['sounding']:.1f}."
-        for row in label_limit.coverage(latency).to_dict("records")
-    ] + [f"Recordings with fewer than {LEAST_NOTES} measured notes are left out of the rows."]
+        *found, f"Recordings with fewer than {LEAST_NOTES} measured notes are left out of the rows."
+    ]  # fmt: skip
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

@@ -45,6 +45,9 @@ MAPS_TABLES = {
     "table5_pianos": "04_dtw_comparison",
     "sensitivity": "04_dtw_comparison",
     "label_limit": "05_real_recordings",
+    "latency": "05_real_recordings",
+    "microphones": "05_real_recordings",
+    "scored_by_sound": "05_real_recordings",
     "cross_corpus": "05_real_recordings",
 }
 # Of these provenance lines there can be only one among tables that belong together.

@@ -249,7 +249,8 @@ def _method_table(
         found.append(row)
         cells: list[Cell] = [Name(method, text), *score_cells(row, TOLERANCES_MS)]
         if paper is not None:
-            cells.append(Number(paper[method], 2) if method in paper else NOT_IN_SOURCE)
+            none = Missing("–") if "_seed" in method else NOT_IN_SOURCE
+            cells.append(Number(paper[method], 2) if method in paper else none)
         rows.append(cells)
     caption = f"{title}: {_ACCURACY}; {condition_label(condition)}; {set_label(test_set)}"
     own = [size_note(found)] + ([_NO_PAPER_VALUES] if paper is None else [])

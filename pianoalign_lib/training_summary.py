@@ -12,6 +12,7 @@ from .errors import CheckpointError
 from .labels import method_label
 from .provenance import read_header
 
+CONVERGED = 0.02  # validation accuracy that the last two epochs may still gain
 _NEEDED = ["epoch", "train_loss", "val_loss", "val_acc_10ms", "seconds", "audio_s_per_s"]
 _REPRESENTATIONS = {"log_cqt": "log-CQT", "cqt": "CQT", "log_mel": "log-Mel", "mel": "Mel"}
 
@@ -71,7 +72,8 @@ def variant_table(paths: CorpusPaths, params: dict[str, Any]) -> pd.DataFrame:
 def cost_table(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return, per variant, the epoch that was kept (lowest validation loss) and what it took.
 
-    Minutes are those of the weight updates of all epochs, without validation.
+    Minutes are those of the weight updates of all epochs, without validation; "last 2 epochs" is
+    what they changed in the accuracy, in points.
     """
     rows = []
     for name, log in logs.items():
@@ -83,11 +85,29 @@ def cost_table(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 "kept epoch": int(kept["epoch"]),
                 "validation loss": round(kept["val_loss"], 4),
                 "within 10 ms (%)": round(100 * kept["val_acc_10ms"], 1),
+                "last 2 epochs": round(100 * last_gain(log), 1),
                 "minutes": round(log["seconds"].sum() / 60, 1),
                 "audio s per s": round(log["audio_s_per_s"].median(), 1),
             }
         )
     return pd.DataFrame(rows).set_index("variant")
+
+
+def last_gain(log: pd.DataFrame) -> float:
+    """Return the change of the validation accuracy at 10 ms over the last two epochs."""
+    accuracy = log["val_acc_10ms"]
+    return float(accuracy.iloc[-1] - accuracy.iloc[max(len(log) - 3, 0)])
+
+
+def convergence_note(logs: Mapping[str, pd.DataFrame]) -> str:
+    """Return a sentence on which trainings still gained :data:`CONVERGED` or more at their end."""
+    gains = {name: last_gain(log) for name, log in logs.items()}
+    moving = [f"{method_label(n)} ({100 * g:+.1f})" for n, g in gains.items() if g >= CONVERGED]
+    return (
+        f"Converged, by our criterion, is a training whose last two epochs gained less than "
+        f"{100 * CONVERGED:.0f} points of validation accuracy at 10 ms, its learning rate having "
+        f"fallen to zero. Not converged: {', '.join(moving) or 'none'}."
+    )
 
 
 def kept_note(logs: Mapping[str, pd.DataFrame], planned_epochs: int) -> str:

@@ -1,4 +1,4 @@
-"""`make retrain CORPUS=maps`, from a folder of MAPS to the report; killed on the way, it goes on."""
+"""`make retrain CORPUS=maps`, from a folder of MAPS to the report; killed midway, it goes on."""
 
 from __future__ import annotations
 

@@ -27,7 +27,14 @@ from pianoalign_lib.roll_example import roll_example
 from pianoalign_lib.story import difference, differences
 from pianoalign_lib.table_files import read_table
 from pianoalign_lib.tables import table1_corpus
-from pianoalign_lib.training_summary import cost_table, kept_note, read_logs, variant_table
+from pianoalign_lib.training_summary import (
+    convergence_note,
+    cost_table,
+    kept_note,
+    last_gain,
+    read_logs,
+    variant_table,
+)
 
 
 @pytest.fixture
@@ -285,3 +292,13 @@ def test_plots_of_the_corpus_show_all_of_their_data():
     for axes in figure.axes:
         for step in axes.patches:
             assert step.get_data().values.sum() == pytest.approx(100)
+
+
+def test_a_training_counts_as_converged_when_its_last_two_epochs_gain_little():
+    flat = pd.DataFrame({"val_acc_10ms": [0.1, 0.50, 0.55, 0.515]})
+    rising = pd.DataFrame({"val_acc_10ms": [0.1, 0.20, 0.25, 0.30]})
+    assert last_gain(flat) == pytest.approx(0.015)
+    assert last_gain(rising.head(1)) == 0.0
+    note = convergence_note({"crnn": flat, "cnn": rising})
+    assert note.endswith("Not converged: CNN only (+10.0).")
+    assert convergence_note({"crnn": flat}).endswith("Not converged: none.")
