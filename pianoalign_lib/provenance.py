@@ -110,8 +110,10 @@ def _checkpoints(
         name = HYBRID_VARIANT if method == "hybrid" else method
         variant, _, trained_on = name.partition("_of_")
         if variant in params["variants"]:
-            folder = replace(paths, corpus=trained_on or paths.corpus).checkpoints
-            digits[name] = sha256_file(folder / f"{variant}.safetensors")[:DIGITS]
+            path = replace(paths, corpus=trained_on or paths.corpus).checkpoints
+            path /= f"{variant}.safetensors"
+            read_header(path)  # refuses one that is missing or corrupt
+            digits[name] = sha256_file(path)[:DIGITS]
     return digits
 
 

@@ -225,7 +225,7 @@ def test_tempo_figure_holds_the_metrics(scores: pd.DataFrame) -> None:
 
 
 def test_every_method_has_its_own_colour_and_marker() -> None:
-    assert set(METHOD_STYLE) == set(METHODS)
+    assert {name for name in METHOD_STYLE if "_seed" not in name} == set(METHODS)
     for key in ("color", "marker"):
         values = [look[key] for look in METHOD_STYLE.values()]
         assert len(set(values)) == len(values)

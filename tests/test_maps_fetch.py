@@ -328,7 +328,12 @@ from pianoalign_lib.corpora.maps import fetch
 fetch.wanted = lambda: json.loads({json.dumps(json.dumps(wanted))})
 fetch.fetch_maps(Path({str(tmp_path)!r}), mirror=fetch.Mirror({server.url!r}, timeout_s=60.0))
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        # A test run that was itself started in the background ignores SIGINT, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     part = tmp_path / f"{FLAC}.part"
     deadline = time.monotonic() + 120
     while not (part.exists() and part.stat().st_size == 1000 and (tmp_path / TSV).exists()):

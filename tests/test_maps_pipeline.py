@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import yaml
 from conftest import ROOT, toy_audio, toy_notes
@@ -34,7 +35,8 @@ SECONDS = 8.0
 def write_toy_maps(folder: Path) -> None:
     """Write recordings of toy tones in the mirror's layout."""
     for index, name in enumerate(RECORDINGS):
-        notes = toy_notes(np.random.default_rng(index), SECONDS)
+        # One velocity: studies by velocity need some notes in a band.
+        notes = toy_notes(np.random.default_rng(index), SECONDS).assign(velocity=64)
         write_flac(folder / "flac" / f"{name}.flac", toy_audio(notes, SECONDS))
         columns = notes[["onset_s", "offset_s", "pitch", "velocity"]].to_numpy(float)
         (folder / "tsv").mkdir(exist_ok=True)
@@ -110,8 +112,11 @@ def kill_midway(process: subprocess.Popen, root: Path) -> None:
     while len(list((root / "data" / "maps" / "resume").glob("*.pt"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
+    family = [process, *psutil.Process(process.pid).children(recursive=True)]
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    # DVC takes a lock as held while its holder's number is in use: wait until all are gone.
+    for each in family:
+        each.wait(timeout=60)
 
 
 def assert_complete(paths) -> None:

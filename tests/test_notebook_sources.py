@@ -83,11 +83,18 @@ def test_first_cells_say_what_it_is_about_and_set_the_corpus(name: str) -> None:
     assert not any("tags" in cell.metadata for cell in others)
 
 
+def lines_without_imports(source: str) -> int:
+    lines = [line for line in source.splitlines() if not line.startswith("%")]
+    statements = ast.parse("\n".join(lines)).body
+    imports = [each for each in statements if isinstance(each, ast.Import | ast.ImportFrom)]
+    return len(lines) - sum(each.end_lineno - each.lineno + 1 for each in imports)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_cells_are_short_and_results_are_not_typed_in(name: str) -> None:
     for cell in read(name).cells:
         if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 20, cell.source
+            assert lines_without_imports(cell.source) <= 20, cell.source
         else:
             # Percentages are results: written by hand are only the interval's and definitions.
             assert set(re.findall(r"[\d.]+ ?%", cell.source)) <= {"95 %", "5 %"}, cell.source
@@ -148,6 +155,9 @@ def write_checkpoints(paths: CorpusPaths, params: dict) -> None:
         log = log.assign(val_acc_10ms=0.1 * epoch, seconds=60.0, audio_s_per_s=40.0)
         log.to_csv(paths.checkpoints / f"{name}.csv", index=False)
     shutil.copyfile(paths.split("train") / INDEX, paths.checkpoints / INDEX)
+    elsewhere = corpus_paths("maps", paths.root).checkpoints / "crnn.safetensors"
+    elsewhere.parent.mkdir()
+    shutil.copyfile(paths.checkpoints / elsewhere.name, elsewhere)
 
 
 def write_predictions(paths: CorpusPaths, params: dict) -> None:

@@ -70,6 +70,9 @@ def project(tmp_path: Path) -> Path:
     for name in FIGURES:
         for suffix in ("svg", "pdf", "png", "csv"):
             (figures / f"{name}.{suffix}").write_text(SVG)
+    other = root / "results" / "maps" / "report.html"
+    other.parent.mkdir()
+    other.write_text("<html></html>")
     for name in NOTEBOOK_TITLES:
         (results / "notebooks" / f"{name}.ipynb").write_text("{}")
     return root

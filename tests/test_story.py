@@ -251,7 +251,7 @@ def test_every_source_has_a_licence_and_a_checksum():
     table = card.source_table()
     assert table["licence"].str.len().gt(3).all()
     assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    (notes, _) = card.licence_notes()
+    (notes, _) = card.licence_notes({})
     assert all(source in notes for source in table["source"])
 
 
