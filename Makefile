@@ -34,7 +34,7 @@ else
 PIPELINE := dvc.yaml
 TRAINING := training/dvc.yaml
 endif
-GET_MAPS := give its folder (make $@ CORPUS=maps MAPS=/path/to/MAPS), or fetch it first (about \
+GET_MAPS := give its folder (make repro CORPUS=maps MAPS=/path/to/MAPS), or fetch it first (about \
     310 MB): pianoalign data fetch --corpus maps
 
 # A user's own Python settings must not reach into the environment.
