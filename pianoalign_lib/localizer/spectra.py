@@ -1,0 +1,219 @@
+"""What the localizer sees of a recording: three spectrograms, computed in one pass over the audio.
+
+A long window tells the pitches apart, a short one and broadband levels tell when. All are stored as
+bytes of half a decibel: 33 kB per second of audio, whatever the length of the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from ..errors import InputError
+
+SAMPLE_RATE = 16_000  # Hz
+LOWEST_ROW = 21  # MIDI pitch of row 0
+N_ROWS = 99  # semitones, up to 7,902 Hz
+LONG_FPS, LONG_WINDOW = 100, 2048  # 128 ms
+SHORT_FPS, SHORT_WINDOW = 200, 512  # 32 ms
+BANDS_FPS, BANDS_WINDOW = 400, 128  # 8 ms
+BAND_EDGES_HZ = (62, 312, 687, 1187, 1812, 2562, 3687, 5187, 8001)
+N_BANDS = len(BAND_EDGES_HZ) - 1
+FLOOR_DB = -117.0  # a byte of 0
+STEPS_PER_DB = 2.0
+BLOCK_S = 20  # seconds of audio in memory at a time
+SILENT_PEAK = 1e-5
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Levels in bytes: dB (0 dB is a sine of amplitude 1) = value / 2 - 117.
+
+    Frame k of each is centred on k / its rate.
+
+    Attributes
+    ----------
+    long : np.ndarray [shape=(n, 99), dtype=uint8]
+        100 frames per second, window of 128 ms; row r is the semitone of MIDI pitch 21 + r.
+    short : np.ndarray [shape=(2 n, 99), dtype=uint8]
+        200 frames per second, window of 32 ms, same rows.
+    bands : np.ndarray [shape=(4 n, 8), dtype=uint8]
+        400 frames per second, window of 8 ms, eight broad bands.
+    duration_s : float
+    """
+
+    long: np.ndarray
+    short: np.ndarray
+    bands: np.ndarray
+    duration_s: float
+
+    @property
+    def reference(self) -> float:
+        """Byte value that 95 % of `long` lie below: the recording's level."""
+        counts = np.cumsum(np.bincount(self.long.ravel(), minlength=256))
+        return float(np.searchsorted(counts, 0.95 * counts[-1]))
+
+
+def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = None) -> Spectra:
+    """Compute the spectrograms of a recording, block by block.
+
+    Parameters
+    ----------
+    audio
+        A file that libsndfile reads, or samples of shape (n_samples,) or (n_samples, n_channels).
+    sample_rate
+        Of samples, in Hz.
+
+    Raises
+    ------
+    InputError
+        If the recording is missing, unreadable, empty, silent, or holds samples that are no
+        numbers.
+    """
+    name = str(audio) if isinstance(audio, (str, Path)) else "recording"
+    blocks = _file_blocks(Path(name)) if name != "recording" else _array_blocks(audio, sample_rate)
+    banks = [
+        _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW)),
+        _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW)),
+        _Bank(BANDS_FPS, BANDS_WINDOW, _band_filters(BANDS_WINDOW)),
+    ]
+    parts: list[list[np.ndarray]] = [[], [], []]
+    n_samples, peak = 0, 0.0
+    for block in _even_blocks(blocks):
+        if not np.isfinite(block).all():
+            raise InputError(f"{name}: holds samples that are not numbers (NaN); export it again")
+        n_samples += len(block)
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        for bank, done in zip(banks, parts, strict=True):
+            done.append(bank.push(block))
+    if n_samples == 0:
+        raise InputError(f"{name}: holds no samples; record or export it again")
+    if peak <= SILENT_PEAK:
+        raise InputError(f"{name}: is silent; give a recording with sound")
+    n_frames = n_samples * LONG_FPS // SAMPLE_RATE + 1
+    for bank, done in zip(banks, parts, strict=True):
+        done.append(bank.finish(n_frames * bank.fps // LONG_FPS))
+    long, short, bands = (np.concatenate(done) for done in parts)
+    return Spectra(long, short, bands, n_samples / SAMPLE_RATE)
+
+
+def _file_blocks(path: Path) -> Iterator[np.ndarray]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with sf.SoundFile(path) as file:
+            yield from _resampled(
+                file.blocks(BLOCK_S * file.samplerate, dtype="float32", always_2d=True),
+                file.samplerate,
+            )
+    except (sf.LibsndfileError, RuntimeError) as error:
+        reason = str(error).rstrip(".").split(": ")[-1]
+        raise InputError(
+            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
+        ) from error
+
+
+def _array_blocks(samples: np.ndarray, sample_rate: int | None) -> Iterator[np.ndarray]:
+    if sample_rate is None or not sample_rate > 0:
+        raise InputError("recording given as samples: give its sample_rate in Hz, too")
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu":
+        raise InputError("recording: give samples of shape (n_samples,) or (n_samples, n_channels)")
+    if samples.dtype.kind in "iu":
+        samples = samples / np.float32(np.iinfo(samples.dtype).max)
+    samples = samples.reshape(len(samples), -1)
+    size = BLOCK_S * int(sample_rate)
+    parts = (samples[start : start + size] for start in range(0, len(samples), size))
+    yield from _resampled(parts, int(sample_rate))
+
+
+def _resampled(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
+    """Yield mono blocks at 16 kHz; soxr's stream makes up for its filter's delay."""
+    import soxr
+
+    if sample_rate == SAMPLE_RATE:
+        yield from (np.ascontiguousarray(block.mean(axis=1), np.float32) for block in blocks)
+        return
+    stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="MQ")
+    for block in blocks:
+        mono = np.ascontiguousarray(block.mean(axis=1), np.float32)
+        if not np.isfinite(mono).all():
+            mono = mono[~np.isfinite(mono)][:1]  # the resampler would hide it
+            yield mono
+            return
+        yield stream.resample_chunk(mono)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _even_blocks(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield blocks of whole frames of every bank (10 ms), except the last."""
+    step = SAMPLE_RATE // LONG_FPS
+    rest = np.zeros(0, np.float32)
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        whole = len(rest) // step * step
+        if whole:
+            yield rest[:whole]
+            rest = rest[whole:]
+    if len(rest):
+        yield rest
+
+
+class _Bank:
+    """One spectrogram, fed block by block."""
+
+    def __init__(self, fps: int, window: int, filters: np.ndarray) -> None:
+        self.fps = fps
+        self._hop = SAMPLE_RATE // fps
+        hann = np.hanning(window + 1)[:-1]
+        self._window = (hann * 2.0 / hann.sum()).astype(np.float32)
+        self._filters = filters
+        self._buffer = np.zeros(window // 2, np.float32)  # frame 0 is centred on sample 0
+        self._n_done = 0
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        """Return the frames that the samples so far complete."""
+        self._buffer = np.concatenate([self._buffer, block])
+        n_frames = max(0, (len(self._buffer) - len(self._window)) // self._hop + 1)
+        if n_frames == 0:
+            return np.zeros((0, self._filters.shape[1]), np.uint8)
+        levels = self._levels(n_frames)
+        self._buffer = self._buffer[n_frames * self._hop :]
+        self._n_done += n_frames
+        return levels
+
+    def finish(self, n_frames: int) -> np.ndarray:
+        """Return the frames still missing to `n_frames`, with silence after the end."""
+        missing = n_frames - self._n_done
+        needed = max(0, (missing - 1) * self._hop + len(self._window) - len(self._buffer))
+        self._buffer = np.concatenate([self._buffer, np.zeros(needed, np.float32)])
+        return self._levels(missing)
+
+    def _levels(self, n_frames: int) -> np.ndarray:
+        from scipy.fft import rfft
+
+        frames = np.lib.stride_tricks.sliding_window_view(self._buffer, len(self._window))
+        spectrum = rfft(frames[:: self._hop][:n_frames] * self._window, axis=1)
+        power = np.square(spectrum.real) + np.square(spectrum.imag)
+        levels_db = 10.0 * np.log10(power @ self._filters + 1e-12)
+        return np.clip((levels_db - FLOOR_DB) * STEPS_PER_DB, 0, 255).astype(np.uint8)
+
+
+def _semitone_filters(window: int) -> np.ndarray:
+    """Triangles a semitone to each side, at least as wide as a bin [shape=(n_bins, 99)]."""
+    bins = np.arange(window // 2 + 1)
+    centre = 440.0 * 2.0 ** ((LOWEST_ROW + np.arange(N_ROWS) - 69) / 12) * window / SAMPLE_RATE
+    width = np.maximum(centre * (2.0 ** (1 / 12) - 1.0), 1.0)
+    return np.maximum(1.0 - np.abs(bins[:, None] - centre) / width, 0.0).astype(np.float32)
+
+
+def _band_filters(window: int) -> np.ndarray:
+    """Sums over broad bands [shape=(n_bins, 8)]."""
+    frequency_hz = np.arange(window // 2 + 1) * SAMPLE_RATE / window
+    edges = np.array(BAND_EDGES_HZ)
+    inside = (frequency_hz[:, None] >= edges[:-1]) & (frequency_hz[:, None] < edges[1:])
+    return inside.astype(np.float32)
