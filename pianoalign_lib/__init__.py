@@ -8,6 +8,10 @@ corpus           ``corpora`` (recordings, rooms, conversion; demo, maps, maestro
 features         ``features``, ``datasets`` (training excerpts)
 model            ``models``, ``training``, ``training_runs``, ``validation``, ``checkpoints``,
                  ``release``, ``inference``
+alignment        ``aligner`` (the function ``align``), ``alignment`` (its result),
+                 ``alignment_plot``, ``alignment_page``; ``midi_events``, ``midi_files``,
+                 ``midi_writing``, ``retiming`` (a MIDI file with all its messages);
+                 ``align_command``
 onsets           ``decoding`` (posterior → onsets → notes), ``dtw``, ``methods`` (every way to place
                  notes), ``predict``
 metrics          ``prediction_frames``, ``metrics``, ``bootstrap``, ``comparison``, ``scores``,
@@ -24,7 +28,26 @@ everywhere       ``config``, ``errors``, ``files``, ``progress``, ``cli``
 ===============  ==================================================================================
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import PianoAlignError
 
+if TYPE_CHECKING:
+    from .aligner import align as align
+    from .alignment import Alignment as Alignment
+
 __version__ = "0.1.0"
-__all__ = ["PianoAlignError", "__version__"]
+__all__ = ["Alignment", "PianoAlignError", "__version__", "align"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what ``align`` needs on its first use: the package alone imports in no time."""
+    if name == "align":
+        from .aligner import align
+
+        return align
+    if name == "Alignment":
+        from .alignment import Alignment
+
+        return Alignment
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,7 +1,7 @@
 """The command line: ``pianoalign``, or ``python -m pianoalign_lib``.
 
-Every command works inside the project's folder. Errors on purpose end with one line on stderr and
-exit code 1; Ctrl-C with exit code 130.
+``align`` works anywhere, the other commands inside the project's folder. Errors on purpose, and
+those of the system, end with one line on stderr and exit code 1; Ctrl-C with exit code 130.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .align_command import add_align_parser
 from .errors import ConfigError, PianoAlignError
-from .progress import end_progress
 
 if TYPE_CHECKING:
     from .config import CorpusPaths
@@ -31,15 +31,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         arguments.run(arguments)
-    except PianoAlignError as error:
-        end_progress()
-        print(f"pianoalign: {error}", file=sys.stderr)
-        return 1
+    except (PianoAlignError, OSError, MemoryError) as error:
+        return _stop(_one_line(error), 1)
     except KeyboardInterrupt:
-        end_progress()
-        print("pianoalign: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+        return _stop("stopped; the same command goes on from here", 130)
     return 0
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, PianoAlignError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; check space and rights"
+    return "not enough memory; close other programs or take a shorter file"
+
+
+def _stop(message: str, code: int) -> int:
+    if "pianoalign_lib.progress" in sys.modules:
+        from .progress import end_progress
+
+        end_progress()
+    print(f"pianoalign: {message}", file=sys.stderr)
+    return code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pianoalign", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"pianoalign {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_align_parser(commands)
     data = commands.add_parser("data", help="fetch and render a corpus")
     steps = data.add_subparsers(required=True, metavar="STEP")
     _add(steps, "fetch", _fetch, "download the sources of a corpus")

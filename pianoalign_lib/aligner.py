@@ -1,0 +1,230 @@
+"""Align a MIDI file to a recording: what ``from pianoalign_lib import align`` gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import soundfile as sf
+
+from .alignment import ALIGNED, UNCERTAIN, Alignment, Placed, assemble
+from .errors import CheckpointError, ConfigError, InputError
+from .midi_files import MidiScore, read_midi_score
+from .notes import HIGHEST_PITCH, LOWEST_PITCH, apply_pedal
+from .retiming import note_warp
+
+if TYPE_CHECKING:
+    from .config import CorpusPaths
+
+METHODS = ("localizer", "crnn", "dtw", "hybrid")
+TRAINED_ON = "maps"  # the corpus whose network is taken for crnn and hybrid: it holds up on both
+SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
+LONGEST_S = 12 * 3600.0
+MOST_CHANNELS = 64  # of samples; more means that their axes are swapped
+
+
+def align(
+    audio: str | Path | np.ndarray,
+    midi: Any,
+    *,
+    sample_rate: float | None = None,
+    method: str = "localizer",
+) -> Alignment:
+    """Find where the notes of a MIDI file are heard in a recording of the same music.
+
+    Parameters
+    ----------
+    audio
+        A file that libsndfile reads (wav, flac, ogg, mp3, ...), of any rate and number of channels;
+        or samples of shape (n_samples,), (n_samples, n_channels) or (n_channels, n_samples).
+    midi
+        A MIDI file: its path, bytes, open binary file, or a pretty_midi object. Tempo and start may
+        differ from the recording's. Drums and notes beyond the 88 keys move with the others.
+    sample_rate
+        Of samples, in Hz.
+    method
+        ``localizer``: the network of this project, note by note. ``dtw``: Sync Toolbox, the whole
+        file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:
+        both. These three need the full installation, and the networks the repository.
+
+    Returns
+    -------
+    Alignment
+        ``.notes``, ``.to_midi(path)``, ``.to_csv(path)``, ``.plot()``, ``.write_report(path)``.
+
+    Raises
+    ------
+    InputError
+        If either is missing, unreadable, silent or empty, or they are not of the same music.
+    ConfigError
+        If the method is unknown or not installed.
+    CheckpointError
+        If a network's file is missing or damaged.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
+    score = read_midi_score(midi)
+    rows = _piano_rows(score)
+    recording = _open_recording(audio, sample_rate)
+    from .localizer.spectra import compute_spectra
+
+    spectra = compute_spectra(recording.source, recording.sample_rate)
+    notes, copies = _struck_keys(score, rows)
+    try:
+        if method == "localizer":
+            from .localizer.locate import locate
+
+            found = locate(spectra, notes)
+            placed = Placed(found.onset_s, found.confidence, found.status)
+        else:
+            placed = _place_otherwise(method, recording, notes)
+    except InputError as error:
+        if recording.name in str(error) or score.name in str(error):
+            raise
+        raise InputError(f"{recording.name}, {score.name}: {error}") from error
+    placed = Placed(placed.onset_s[copies], placed.confidence[copies], placed.status[copies])
+    return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A file's path, or mono samples with their rate."""
+
+    name: str
+    source: Path | np.ndarray
+    sample_rate: int | None = None
+
+    def samples(self) -> np.ndarray:
+        """Return mono samples at 16 kHz."""
+        from .audio import load_audio, resample
+
+        if isinstance(self.source, Path):
+            return load_audio(self.source)
+        assert self.sample_rate is not None
+        return resample(self.source, self.sample_rate)
+
+
+def _piano_rows(score: MidiScore) -> np.ndarray:
+    """Return the rows of the notes on the 88 keys."""
+    on_keys = score.notes["pitch"].between(LOWEST_PITCH, HIGHEST_PITCH)
+    rows = np.flatnonzero(on_keys & ~score.notes["is_drum"])
+    if not len(rows):
+        raise InputError(
+            f"{score.name}: only drums or notes beyond the 88 keys; give a MIDI file of piano notes"
+        )
+    return rows
+
+
+def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the piano notes as the keys that are struck, and which of these each note is.
+
+    Where two tracks have the same note at the same time, one key is struck. Notes last as long as
+    the pedal holds them.
+    """
+    notes = score.notes.iloc[rows]
+    strokes = notes.groupby(["onset_s", "pitch"], sort=True)
+    keys = strokes.agg(velocity=("velocity", "max"), offset_s=("offset_s", "max")).reset_index()
+    keys.insert(0, "note_id", np.arange(len(keys)))
+    keys = keys[["note_id", "pitch", "velocity", "onset_s", "offset_s"]]
+    return apply_pedal(keys, score.pedal_changes()), strokes.ngroup().to_numpy()
+
+
+def _open_recording(audio: Any, sample_rate: float | None) -> _Recording:
+    if isinstance(audio, (str, Path)):
+        if sample_rate is not None:
+            raise InputError(f"{audio}: a file has its own sample rate; leave out sample_rate")
+        return _check_file(Path(audio))
+    if isinstance(audio, np.ndarray) or hasattr(audio, "__array__") or isinstance(audio, list):
+        return _check_samples(audio, sample_rate)
+    raise InputError(
+        f"recording of type {type(audio).__name__}: give a path, or samples and their sample_rate"
+    )
+
+
+def _check_file(path: Path) -> _Recording:
+    """Return a recording whose header, at least, can be believed."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        info = sf.info(str(path))
+    except (sf.LibsndfileError, RuntimeError, OSError) as error:
+        reason = str(error).rstrip(".").split(": ")[-1]
+        raise InputError(
+            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
+        ) from error
+    if not SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
+        raise InputError(f"{path}: claims {info.samplerate:,} samples per second; export it again")
+    if info.frames / info.samplerate > LONGEST_S:
+        hours = info.frames / info.samplerate / 3600
+        raise InputError(
+            f"{path}: claims to last {hours:,.0f} hours (at most {LONGEST_S / 3600:.0f}); convert "
+            "it to WAV or FLAC, or cut it"
+        )
+    return _Recording(str(path), path)
+
+
+def _check_samples(audio: Any, sample_rate: float | None) -> _Recording:
+    """Return samples as mono float32."""
+    try:
+        samples, rate = np.asarray(audio), float(sample_rate or 0)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "recording: neither a path nor samples with a sample_rate in Hz"
+        ) from error
+    if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or rate != int(rate):
+        raise InputError(
+            f"recording: sample_rate is {sample_rate}; give that of the samples, in Hz"
+        )
+    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2) or samples.size == 0:
+        raise InputError(
+            f"recording: samples of shape {samples.shape} and type {samples.dtype}; give numbers "
+            "of shape (n_samples,) or (n_samples, n_channels)"
+        )
+    if samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS:
+        samples = samples.T
+    scale = float(np.iinfo(samples.dtype).max) if samples.dtype.kind in "iu" else 1.0
+    mono = samples.reshape(len(samples), -1).mean(axis=1, dtype=np.float64) / scale
+    return _Recording("recording", mono.astype(np.float32), int(rate))
+
+
+def _place_otherwise(method: str, recording: _Recording, notes: pd.DataFrame) -> Placed:
+    """Place notes by the paper's network, by DTW, or by both."""
+    try:
+        from .methods import Placement, prepare
+
+        audio = recording.samples()
+        found: Placement | None = None
+        for step in ("dtw", "crnn") if method == "hybrid" else (method,):
+            paths, params = _project() if step == "crnn" else (None, {})
+            given = notes
+            found = prepare(step, audio, paths, params)(given)  # type: ignore[arg-type]
+            notes = given.assign(onset_s=found.onset_s, offset_s=found.offset_s)
+    except ImportError as error:
+        raise ConfigError(
+            f"method '{method}' needs the full installation ({error.name} is missing): see the "
+            "README, or leave out the method"
+        ) from error
+    assert found is not None
+    old_s, onset_s, is_placed = given["onset_s"].to_numpy(), found.onset_s, found.placed
+    if is_placed.any():  # a lost note goes where its neighbours went
+        along = note_warp(old_s[is_placed], onset_s[is_placed])
+        onset_s = np.where(is_placed, onset_s, along(old_s))
+    return Placed(onset_s, found.confidence, np.where(is_placed, ALIGNED, UNCERTAIN))
+
+
+def _project() -> tuple[CorpusPaths, dict[str, Any]]:
+    """Return folders and parameters of the project around, or of the one this package is in."""
+    from .config import corpus_paths, load_params, project_root
+
+    try:
+        root = project_root()
+    except ConfigError:
+        root = Path(__file__).resolve().parents[1]
+    if not (root / "params.yaml").is_file():
+        raise CheckpointError(
+            "methods crnn and hybrid need the project's networks; run them inside its folder"
+        )
+    return corpus_paths(TRAINED_ON, root), load_params(root, TRAINED_ON)
