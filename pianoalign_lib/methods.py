@@ -1,14 +1,16 @@
 """Every way to place notes: a method is prepared once per recording, then given loose notes.
 
 ``none`` leaves the input as it is, ``dtw`` warps it as a whole, a network variant moves each note,
-``hybrid`` (:mod:`pianoalign_lib.predict`) is the network on what DTW returns, and
-``<variant>_of_<corpus>`` a variant that was trained on another corpus.
+``hybrid`` (:mod:`pianoalign_lib.predict`) is the network on what DTW returns,
+``<variant>_of_<corpus>`` a variant that was trained on another corpus, and ``localizer`` the
+note-level aligner, with its ablations after an underscore.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,8 @@ class Placement:
     placed: np.ndarray
 
 
+# Ablations of the localizer that need no other weights.
+DECODING_ABLATIONS = {"independent": {"joint": False}, "one_look": {"second_look": False}}
 Aligner = Callable[[pd.DataFrame], Placement]
 
 
@@ -52,7 +56,8 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     Parameters
     ----------
     method
-        ``none``, ``dtw``, a variant of ``params.yaml``, or ``<variant>_of_<corpus>``.
+        ``none``, ``dtw``, a variant of ``params.yaml``, ``<variant>_of_<corpus>``, ``localizer`` or
+        ``localizer_<ablation>``.
     audio : np.ndarray [shape=(n_samples,)]
         Mono, 16 kHz.
     paths
@@ -72,9 +77,11 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     if method == "dtw":
         recording = audio_features(audio)
         return lambda notes: _keep(map_notes(warping_path(recording, note_features(notes)), notes))
+    if method.partition("_")[0] == "localizer":
+        return _localizer(method, audio, paths.root)
     variant, _, trained_on = method.partition("_of_")
     if variant not in params["variants"]:
-        known = ["none", "dtw", *params["variants"]]
+        known = ["none", "dtw", "localizer", *params["variants"]]
         raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(known)}")
     trained = replace(paths, corpus=trained_on) if trained_on else paths
     return _network(variant, audio, trained, params)
@@ -87,6 +94,32 @@ def _keep(notes: pd.DataFrame) -> Placement:
         confidence=np.full(len(notes), np.nan, np.float32),
         placed=np.ones(len(notes), bool),
     )
+
+
+def _localizer(method: str, audio: np.ndarray, root: Path) -> Aligner:
+    from .localizer.locate import locate
+    from .localizer.runner import load_runner
+    from .localizer.spectra import SAMPLE_RATE, compute_spectra
+
+    ablation = method.partition("_")[2]
+    options = DECODING_ABLATIONS.get(ablation, {})
+    if ablation and not options:
+        runner = load_runner(ablation, root / "checkpoints" / "localizer")
+    else:
+        runner = load_runner()
+    spectra = compute_spectra(audio, SAMPLE_RATE)
+
+    def place(notes: pd.DataFrame) -> Placement:
+        found = locate(spectra, notes, runner, **options)
+        length_s = (notes["offset_s"] - notes["onset_s"]).to_numpy()
+        return Placement(
+            found.onset_s,
+            found.onset_s + length_s,
+            found.confidence.astype(np.float32),
+            found.status != "not heard",
+        )
+
+    return place
 
 
 def _network(variant_name: str, audio: np.ndarray, paths: CorpusPaths, params: dict) -> Aligner:

@@ -1,1 +1,1 @@
-"""The note-level aligner: spectra → coarse warp → a network's posterior of each note → joint decoding."""
+"""The note-level aligner: spectra → coarse warp → posterior of each note → joint decoding."""

@@ -1,0 +1,234 @@
+"""From spectra and loose notes to onsets: coarse warp if needed, two looks, joint decoding.
+
+The first look takes each note where it is expected. What it settles tells how far the notes tend to
+be off, and where; the second look, at the notes in doubt only, knows that and the settled notes.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .coarse import coarse_warp
+from .decode import Decoded, decode
+from .patches import Expected, grid_steps
+from .posterior import ABSENT, N_BINS, REACH_S, SHIFT_S
+from .runner import Runner, load_runner
+from .spectra import LONG_FPS, Spectra
+
+log = logging.getLogger(__name__)
+PROBED = 256  # notes that are asked whether the input is close already
+CLOSE_SHARE = 0.7  # of the probed notes heard where expected: no coarse warp is needed
+ANOTHER_PIECE_SHARE = 0.35  # fewer notes heard than this: not this recording
+SETTLED = 0.9  # confidence above which a note is not looked at again
+UNCERTAIN = 0.5  # confidence below which a note is kept at the interpolated position
+TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
+LOWEST_RATE = 0.002
+RATE_STEPS = 8
+NEIGHBOURS = 24  # settled notes that tell where a note is to be expected
+
+
+@dataclass(frozen=True)
+class Located:
+    """What was found of each note, in the notes' row order.
+
+    Attributes
+    ----------
+    onset_s : np.ndarray [shape=(n,)]
+    confidence : np.ndarray [shape=(n,)]
+        Calibrated chance that the onset is right within 10 ms; of "not heard", that it is not.
+    status : np.ndarray [shape=(n,), dtype=object]
+        ``aligned``, ``uncertain`` or ``not heard``; the last two are at interpolated positions.
+    warped : bool
+        Whether the coarse warp was needed.
+    """
+
+    onset_s: np.ndarray
+    confidence: np.ndarray
+    status: np.ndarray
+    warped: bool
+
+
+def locate(
+    spectra: Spectra,
+    notes: pd.DataFrame,
+    runner: Runner | None = None,
+    *,
+    joint: bool = True,
+    second_look: bool = True,
+) -> Located:
+    """Find the onset of each note.
+
+    Parameters
+    ----------
+    spectra
+        Of the recording (:func:`pianoalign_lib.localizer.spectra.compute_spectra`).
+    notes
+        Note table, on the 88 keys.
+    runner
+        The network; by default the released one.
+    joint, second_look
+        False switches the ingredient off (ablations).
+
+    Raises
+    ------
+    InputError
+        If there are no notes, or the recording is of another piece.
+    CheckpointError
+        If the network's file is missing.
+    """
+    if notes.empty:
+        raise InputError("no notes on the 88 keys of a piano; give a MIDI file with notes")
+    runner = runner or load_runner()
+    finder = _Finder(spectra, spectra.reference, runner, joint)
+    onset_s = notes["onset_s"].to_numpy(np.float64)
+    order = np.lexsort((notes["pitch"], onset_s))
+    pitch = notes["pitch"].to_numpy(np.int64)[order]
+    velocity = notes["velocity"].to_numpy(np.float64)[order]
+    expected_s, warped = finder.expected(notes, onset_s, order, pitch, velocity)
+    found = finder.find(expected_s, pitch, velocity, second_look)
+    heard = np.mean(~np.isnan(found.onset_s))
+    if heard < ANOTHER_PIECE_SHARE:
+        raise InputError(
+            f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
+            "be of another piece, or of another part of it; check that the two belong together"
+        )
+    result = finder.result(found, expected_s, pitch)
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    onset, confidence, status = (part[back] for part in result)
+    return Located(onset, confidence, status, warped)
+
+
+@dataclass(frozen=True)
+class _Finder:
+    """One recording and one network."""
+
+    spectra: Spectra
+    reference: float
+    runner: Runner
+    joint: bool
+
+    def expected(self, notes, onset_s, order, pitch, velocity) -> tuple[np.ndarray, bool]:
+        """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
+        sorted_s = onset_s[order]
+        if self._heard_share(sorted_s, pitch, velocity) >= CLOSE_SHARE:
+            return sorted_s, False
+        warp = coarse_warp(self.spectra, notes)
+        return np.maximum.accumulate(warp(sorted_s)), True
+
+    def _heard_share(self, onset_s, pitch, velocity) -> float:
+        """Return the share of some notes, spread over the piece, that are heard where expected."""
+        inside = np.flatnonzero(onset_s < self.spectra.duration_s + REACH_S)
+        if not len(inside):
+            return 0.0
+        n_runs = 8
+        starts = np.linspace(0, max(0, len(onset_s) - PROBED // n_runs), n_runs).astype(int)
+        probe = np.unique(
+            (starts[:, None] + np.arange(PROBED // n_runs)).clip(max=len(onset_s) - 1)
+        )
+        unknown = Expected(onset_s, pitch, velocity, np.zeros(len(onset_s), bool))
+        posterior = self.runner.posterior(self.spectra, self.reference, unknown, probe)
+        decoded = decode(onset_s[probe], pitch[probe], posterior, joint=self.joint)
+        sure = self.runner.confidence(decoded.probability) > UNCERTAIN
+        return float(np.mean(~np.isnan(decoded.onset_s) & sure))
+
+    def find(self, expected_s, pitch, velocity, second_look: bool) -> Decoded:
+        """Decode all notes, and those in doubt a second time."""
+        rows = np.arange(len(expected_s))
+        notes = Expected(expected_s, pitch, velocity, np.zeros(len(rows), bool))
+        posterior = self.runner.posterior(self.spectra, self.reference, notes, rows)
+        posterior = _with_rate(posterior)
+        first = decode(expected_s, pitch, posterior, joint=self.joint)
+        if not second_look:
+            return first
+        centre_s, width_s = _tendency(first, expected_s, self._settled(first))
+        posterior *= _prior(grid_steps(expected_s) / LONG_FPS, expected_s + centre_s, width_s)
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        first = decode(expected_s, pitch, posterior, joint=self.joint)
+        settled = self._settled(first)
+        doubt = np.flatnonzero(~settled)
+        if not len(doubt) or not settled.any():
+            return first
+        given_s = np.where(settled, first.onset_s, expected_s)
+        order = np.argsort(given_s, kind="stable")
+        known = Expected(given_s[order], pitch[order], velocity[order], settled[order])
+        place = np.empty_like(order)
+        place[order] = rows
+        asked = np.sort(place[doubt])
+        again = self.runner.posterior(self.spectra, self.reference, known, asked)
+        doubt = order[asked]
+        again = _with_rate(again)
+        again *= _prior(
+            grid_steps(expected_s[doubt]) / LONG_FPS, (expected_s + centre_s)[doubt], width_s
+        )
+        posterior[doubt] = again / again.sum(axis=1, keepdims=True)
+        return decode(expected_s, pitch, posterior, joint=self.joint)
+
+    def _settled(self, decoded: Decoded) -> np.ndarray:
+        sure = self.runner.confidence(decoded.probability) > SETTLED
+        return sure & ~np.isnan(decoded.onset_s)
+
+    def result(self, found: Decoded, expected_s, pitch):
+        """Return onset, confidence and status of each note, all of them somewhere."""
+        confidence = self.runner.confidence(found.probability)
+        heard = ~np.isnan(found.onset_s)
+        status = np.where(
+            heard, np.where(confidence > UNCERTAIN, "aligned", "uncertain"), "not heard"
+        )
+        centre_s, width_s = _tendency(found, expected_s, heard & (confidence > UNCERTAIN))
+        onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
+        return np.maximum(onset_s, 0.0), confidence, status.astype(object)
+
+
+def _with_rate(posterior: np.ndarray) -> np.ndarray:
+    """Adapt "not heard" to how often it occurs in this piece.
+
+    Training has more extra notes than most MIDI files. Expectation-maximization of the rate
+    (Saerens, Latinne, Decaestecker 2002).
+    """
+    absent = posterior[:, ABSENT].astype(np.float64)
+    rate = TRAINED_RATE
+    for _ in range(RATE_STEPS):
+        odds = rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
+        rate = float(np.mean(absent * odds / (absent * odds + 1 - absent)))
+        rate = min(max(rate, LOWEST_RATE), 0.9)
+    weights = np.ones(posterior.shape[1])
+    weights[ABSENT] = rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
+    adapted = posterior * weights
+    return adapted / adapted.sum(axis=1, keepdims=True)
+
+
+def _tendency(
+    found: Decoded, expected_s: np.ndarray, settled: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return by how much notes near each note are off (median), and how much that varies."""
+    rows = np.flatnonzero(settled)
+    if len(rows) < NEIGHBOURS:
+        return np.zeros(len(expected_s)), REACH_S
+    shift_s = found.onset_s[rows] - expected_s[rows]
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(shift_s, NEIGHBOURS // 2, mode="reflect"), NEIGHBOURS + 1
+    )
+    middle_s = np.median(windows, axis=1)
+    width_s = float(np.median(np.abs(shift_s - middle_s))) * 1.4826
+    return np.interp(expected_s, expected_s[rows], middle_s), width_s
+
+
+def _prior(grid_s: np.ndarray, centre_s: np.ndarray, width_s: float) -> np.ndarray:
+    """Return the weight of each bin and of "not heard": near the tendency, with heavy tails.
+
+    Relative to the even distribution over the bins that the network was trained with.
+    """
+    distance_s = grid_s[:, None] + SHIFT_S - centre_s[:, None]
+    scale_s = width_s + 0.005
+    weight = 1.0 / (1.0 + (distance_s / (2.0 * scale_s)) ** 2)
+    weight /= weight.mean(axis=1, keepdims=True)
+    return np.hstack([weight, np.ones((len(grid_s), 1))]).astype(np.float32)
+
+
+assert ABSENT == N_BINS  # the prior's last column

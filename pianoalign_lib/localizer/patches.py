@@ -1,0 +1,143 @@
+"""Cut out what the network sees of each note: the sound at its harmonics and the notes around it.
+
+A patch is 64 steps of 10 ms around the note's expected onset. Finer frames stand side by side as
+channels, so the network runs at 100 steps per second and still sees 2.5 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .spectra import BANDS_FPS, LONG_FPS, LOWEST_ROW, N_BANDS, N_ROWS, SHORT_FPS, Spectra
+
+N_STEPS = 64
+CENTRE = 32  # the step of the expected onset
+STEP_S = 1.0 / LONG_FPS
+# Semitones of a tone's harmonics 1 to 8; beside them the neighbours of the first three, and an
+# octave below, where a lower note would show.
+HARMONICS = (0, 12, 19, 24, 28, 31, 34, 36)
+LONG_ROWS = (*HARMONICS, -1, 1, 11, 13, 18, 20, -12)
+CONTEXT_PITCHES = (-24, -19, -12, -2, -1, 0, 1, 2, 12, 19, 24)
+PER_STEP_SHORT = SHORT_FPS // LONG_FPS
+PER_STEP_BANDS = BANDS_FPS // LONG_FPS
+GROUPS = {  # channels of each kind, in their order
+    "long": len(LONG_ROWS),
+    "short": len(HARMONICS) * PER_STEP_SHORT,
+    "bands": N_BANDS * PER_STEP_BANDS,
+    "context": 2 * (len(CONTEXT_PITCHES) + 1),
+}
+N_CHANNELS = sum(GROUPS.values())
+N_SCALARS = 3  # pitch, velocity, the recording's level
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The notes as they are expected, sorted by onset.
+
+    Attributes
+    ----------
+    onset_s, pitch, velocity : np.ndarray [shape=(n_notes,)]
+    known : np.ndarray [shape=(n_notes,), dtype=bool]
+        True where the onset is settled to a few milliseconds.
+    """
+
+    onset_s: np.ndarray
+    pitch: np.ndarray
+    velocity: np.ndarray
+    known: np.ndarray
+
+
+def grid_steps(onset_s: np.ndarray) -> np.ndarray:
+    """Return the step on which each note's patch is centred [dtype=int64]."""
+    return np.rint(onset_s * LONG_FPS).astype(np.int64)
+
+
+def make_patches(
+    spectra: Spectra, notes: Expected, index: np.ndarray, reference: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the patches and scalars of some notes.
+
+    Parameters
+    ----------
+    spectra
+        Of the recording.
+    notes
+        All notes that may be heard near those asked for.
+    index : np.ndarray [shape=(n,)]
+        Rows of `notes`, ascending.
+    reference
+        `spectra.reference`, computed once.
+
+    Returns
+    -------
+    patches : np.ndarray [shape=(n, 64, N_CHANNELS), dtype=uint8]
+    scalars : np.ndarray [shape=(n, 3), dtype=float32]
+    """
+    centre = grid_steps(notes.onset_s[index])
+    pitch = notes.pitch[index].astype(np.int64)
+    steps = centre[:, None] + np.arange(-CENTRE, N_STEPS - CENTRE)
+    row = pitch - LOWEST_ROW
+    parts = [
+        _rows(spectra.long, steps, row, LONG_ROWS, 1),
+        _rows(spectra.short, steps, row, HARMONICS, PER_STEP_SHORT),
+        _bands(spectra.bands, steps),
+        _context(notes, centre, pitch),
+    ]
+    patches = np.concatenate(parts, axis=2)
+    scalars = np.stack(
+        [pitch / 64.0 - 1.0, notes.velocity[index] / 64.0 - 1.0, np.full(len(index), reference)],
+        axis=1,
+    )
+    return patches, scalars.astype(np.float32)
+
+
+def _rows(
+    levels: np.ndarray, steps: np.ndarray, row: np.ndarray, offsets: tuple[int, ...], per_step: int
+) -> np.ndarray:
+    """Gather rows of a spectrogram [shape=(n, 64, per_step * len(offsets))]; silence outside."""
+    n_steps = len(levels) // per_step
+    rows = np.clip(row[:, None] + np.array(offsets), 0, N_ROWS - 1)
+    place = np.clip(steps, 0, n_steps - 1) * (per_step * N_ROWS)
+    inner = (np.arange(per_step)[:, None] * N_ROWS + rows[:, None, :]).reshape(len(rows), -1)
+    found = levels.ravel().take((place[:, :, None] + inner[:, None, :]).astype(np.int64))
+    found[(steps < 0) | (steps >= n_steps)] = 0
+    return found
+
+
+def _bands(levels: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    by_step = levels.reshape(-1, PER_STEP_BANDS * N_BANDS)
+    found = by_step.take(np.clip(steps, 0, len(by_step) - 1), axis=0)
+    found[(steps < 0) | (steps >= len(by_step))] = 0
+    return found
+
+
+def _context(notes: Expected, centre: np.ndarray, pitch: np.ndarray) -> np.ndarray:
+    """Expected onsets of all other notes at related pitches, those not settled and those settled.
+
+    An onset between two steps is shared out between them, so that its exact time is not lost.
+    """
+    first, last = centre[0] - CENTRE - 1, centre.max() + N_STEPS - CENTRE + 2
+    begin, end = np.searchsorted(notes.onset_s, [first * STEP_S, last * STEP_S])
+    margin = max(CONTEXT_PITCHES)
+    n_columns = 128 + 2 * margin + 1
+    roll = np.zeros((2, last - first + 2, n_columns), np.float32)
+    time = notes.onset_s[begin:end] * LONG_FPS - first
+    step = np.floor(time).astype(np.int64)
+    later = time - step
+    column = notes.pitch[begin:end].astype(np.int64) + margin
+    kind = notes.known[begin:end].astype(np.int64)
+    for shift, weight in ((0, 1.0 - later), (1, later)):
+        np.add.at(roll, (kind, step + shift, column), weight)
+        np.add.at(roll, (kind, step + shift, np.full(len(step), n_columns - 1)), 0.25 * weight)
+    roll = np.minimum(roll * 128.0, 255.0).astype(np.uint8)
+    steps = (centre[:, None] + np.arange(-CENTRE, N_STEPS - CENTRE) - first)[:, :, None]
+    columns = np.concatenate(
+        [
+            pitch[:, None] + margin + np.array(CONTEXT_PITCHES),
+            np.full((len(pitch), 1), n_columns - 1),
+        ],
+        axis=1,
+    )[:, None, :]
+    return np.concatenate([roll[kind][steps, columns] for kind in (0, 1)], axis=2)

@@ -1,0 +1,87 @@
+"""Run a released localizer: ONNX and numpy, no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CheckpointError
+from .patches import Expected, make_patches
+from .spectra import Spectra
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT = "localizer"
+BATCH = 256  # notes; a multiple of the training chunk, which attention needs
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A network and what was measured of it on validation.
+
+    Attributes
+    ----------
+    calibration
+        Slope and intercept, on the logit, from the decoded probability to a confidence.
+    """
+
+    session: object
+    calibration: tuple[float, float]
+
+    def posterior(
+        self, spectra: Spectra, reference: float, notes: Expected, index: np.ndarray
+    ) -> np.ndarray:
+        """Return the posterior of some notes [shape=(len(index), 121)].
+
+        Parameters
+        ----------
+        spectra, reference, notes, index
+            As in :func:`pianoalign_lib.localizer.patches.make_patches`.
+        """
+        parts = []
+        for start in range(0, len(index), BATCH):
+            batch = index[start : start + BATCH]
+            padded = np.pad(batch, (0, -len(batch) % CHUNK), mode="edge")
+            patches, scalars = make_patches(spectra, notes, padded, reference)
+            (found,) = self.session.run(None, {"patches": patches, "scalars": scalars})  # type: ignore[attr-defined]
+            parts.append(found[: len(batch)])
+        return np.exp(np.concatenate(parts)) if parts else np.zeros((0, 121), np.float32)
+
+    def confidence(self, probability: np.ndarray) -> np.ndarray:
+        """Return the calibrated chance that an onset is right within 10 ms."""
+        clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+        slope, intercept = self.calibration
+        logit = slope * np.log(clipped / (1 - clipped)) + intercept
+        return 1.0 / (1.0 + np.exp(-logit))
+
+
+@cache
+def load_runner(name: str = DEFAULT, folder: Path = WEIGHTS) -> Runner:
+    """Return a released network by name.
+
+    Raises
+    ------
+    CheckpointError
+        If its file is missing or no network of this version.
+    """
+    import onnxruntime
+
+    path = folder / f"{name}.onnx"
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: not found; install pianoalign again or run 'make localizer'"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        meta = session.get_modelmeta().custom_metadata_map
+        slope, intercept = json.loads(meta["calibration"])
+    except Exception as error:  # onnxruntime's exceptions share no base class of their own
+        raise CheckpointError(f"{path}: is no network of this version; install again") from error
+    return Runner(session, (float(slope), float(intercept)))
