@@ -9,9 +9,9 @@ features         ``features``, ``datasets`` (training excerpts)
 model            ``models``, ``training``, ``training_runs``, ``validation``, ``checkpoints``,
                  ``release``, ``inference``
 alignment        ``aligner`` (the function ``align``), ``alignment`` (its result),
-                 ``alignment_plot``, ``alignment_page``; ``midi_events``, ``midi_files``,
-                 ``midi_writing``, ``retiming`` (a MIDI file with all its messages);
-                 ``align_command``
+                 ``alignment_plot``, ``alignment_page``, ``align_command``; ``recording_input``;
+                 a MIDI file with all its messages: ``midi_events``, ``midi_parsing``,
+                 ``midi_files``, ``midi_writing``, ``retiming``
 onsets           ``decoding`` (posterior → onsets → notes), ``dtw``, ``methods`` (every way to place
                  notes), ``predict``
 metrics          ``prediction_frames``, ``metrics``, ``bootstrap``, ``comparison``, ``scores``,

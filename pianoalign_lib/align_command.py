@@ -34,7 +34,7 @@ def add_align_parser(commands) -> None:
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
     )
-    parser.set_defaults(run=run_align)
+    parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
 def run_align(arguments: argparse.Namespace) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import soundfile as sf
 
 from .alignment import ALIGNED, UNCERTAIN, Alignment, Placed, assemble
 from .errors import CheckpointError, ConfigError, InputError
 from .midi_files import MidiScore, read_midi_score
 from .notes import HIGHEST_PITCH, LOWEST_PITCH, apply_pedal
+from .recording_input import Recording, open_recording
 from .retiming import note_warp
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 METHODS = ("localizer", "crnn", "dtw", "hybrid")
 TRAINED_ON = "maps"  # the corpus whose network is taken for crnn and hybrid: it holds up on both
-SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
-LONGEST_S = 12 * 3600.0
-MOST_CHANNELS = 64  # of samples; more means that their axes are swapped
 
 
 def align(
@@ -68,7 +64,7 @@ def align(
         raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
     score = read_midi_score(midi)
     rows = _piano_rows(score)
-    recording = _open_recording(audio, sample_rate)
+    recording = open_recording(audio, sample_rate)
     from .localizer.spectra import compute_spectra
 
     spectra = compute_spectra(recording.source, recording.sample_rate)
@@ -89,24 +85,6 @@ def align(
     return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 
-@dataclass(frozen=True)
-class _Recording:
-    """A file's path, or mono samples with their rate."""
-
-    name: str
-    source: Path | np.ndarray
-    sample_rate: int | None = None
-
-    def samples(self) -> np.ndarray:
-        """Return mono samples at 16 kHz."""
-        from .audio import load_audio, resample
-
-        if isinstance(self.source, Path):
-            return load_audio(self.source)
-        assert self.sample_rate is not None
-        return resample(self.source, self.sample_rate)
-
-
 def _piano_rows(score: MidiScore) -> np.ndarray:
     """Return the rows of the notes on the 88 keys."""
     on_keys = score.notes["pitch"].between(LOWEST_PITCH, HIGHEST_PITCH)
@@ -125,72 +103,22 @@ def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.n
     the pedal holds them.
     """
     notes = score.notes.iloc[rows]
-    strokes = notes.groupby(["onset_s", "pitch"], sort=True)
-    keys = strokes.agg(velocity=("velocity", "max"), offset_s=("offset_s", "max")).reset_index()
-    keys.insert(0, "note_id", np.arange(len(keys)))
-    keys = keys[["note_id", "pitch", "velocity", "onset_s", "offset_s"]]
-    return apply_pedal(keys, score.pedal_changes()), strokes.ngroup().to_numpy()
-
-
-def _open_recording(audio: Any, sample_rate: float | None) -> _Recording:
-    if isinstance(audio, (str, Path)):
-        if sample_rate is not None:
-            raise InputError(f"{audio}: a file has its own sample rate; leave out sample_rate")
-        return _check_file(Path(audio))
-    if isinstance(audio, np.ndarray) or hasattr(audio, "__array__") or isinstance(audio, list):
-        return _check_samples(audio, sample_rate)
-    raise InputError(
-        f"recording of type {type(audio).__name__}: give a path, or samples and their sample_rate"
+    onset_s, pitch = notes["onset_s"].to_numpy(), notes["pitch"].to_numpy()
+    is_new = (np.diff(onset_s, prepend=-1.0) != 0) | (np.diff(pitch, prepend=-1) != 0)
+    first = np.flatnonzero(is_new)
+    keys = pd.DataFrame(
+        {
+            "note_id": np.arange(len(first)),
+            "pitch": pitch[first],
+            "velocity": np.maximum.reduceat(notes["velocity"].to_numpy(), first),
+            "onset_s": onset_s[first],
+            "offset_s": np.maximum.reduceat(notes["offset_s"].to_numpy(), first),
+        }
     )
+    return apply_pedal(keys, score.pedal_changes()), np.cumsum(is_new) - 1
 
 
-def _check_file(path: Path) -> _Recording:
-    """Return a recording whose header, at least, can be believed."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        info = sf.info(str(path))
-    except (sf.LibsndfileError, RuntimeError, OSError) as error:
-        reason = str(error).rstrip(".").split(": ")[-1]
-        raise InputError(
-            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
-        ) from error
-    if not SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
-        raise InputError(f"{path}: claims {info.samplerate:,} samples per second; export it again")
-    if info.frames / info.samplerate > LONGEST_S:
-        hours = info.frames / info.samplerate / 3600
-        raise InputError(
-            f"{path}: claims to last {hours:,.0f} hours (at most {LONGEST_S / 3600:.0f}); convert "
-            "it to WAV or FLAC, or cut it"
-        )
-    return _Recording(str(path), path)
-
-
-def _check_samples(audio: Any, sample_rate: float | None) -> _Recording:
-    """Return samples as mono float32."""
-    try:
-        samples, rate = np.asarray(audio), float(sample_rate or 0)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "recording: neither a path nor samples with a sample_rate in Hz"
-        ) from error
-    if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or rate != int(rate):
-        raise InputError(
-            f"recording: sample_rate is {sample_rate}; give that of the samples, in Hz"
-        )
-    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2) or samples.size == 0:
-        raise InputError(
-            f"recording: samples of shape {samples.shape} and type {samples.dtype}; give numbers "
-            "of shape (n_samples,) or (n_samples, n_channels)"
-        )
-    if samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS:
-        samples = samples.T
-    scale = float(np.iinfo(samples.dtype).max) if samples.dtype.kind in "iu" else 1.0
-    mono = samples.reshape(len(samples), -1).mean(axis=1, dtype=np.float64) / scale
-    return _Recording("recording", mono.astype(np.float32), int(rate))
-
-
-def _place_otherwise(method: str, recording: _Recording, notes: pd.DataFrame) -> Placed:
+def _place_otherwise(method: str, recording: Recording, notes: pd.DataFrame) -> Placed:
     """Place notes by the paper's network, by DTW, or by both."""
     try:
         from .methods import Placement, prepare

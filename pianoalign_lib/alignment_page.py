@@ -79,8 +79,8 @@ def _picture_card(alignment: Alignment) -> str:
     return (
         '<article class="card" id="picture">\n<figure>\n'
         '<div class="scroll" role="region" tabindex="0" aria-label="Before and after">'
-        f'<img src="data:image/png;base64,{data}" alt="How far each note moved; an excerpt\'s notes '
-        'over the spectrogram, before and after"></div>\n'
+        f'<img src="data:image/png;base64,{data}" alt="How far each note moved; notes over the '
+        'spectrogram, before and after"></div>\n'
         "<figcaption>Top: how far each note moved, over the whole recording. Below: an excerpt. "
         "Dark is loud; a note is a bar that begins with a strong line, which should stand where "
         "the sound begins.</figcaption>\n</figure>\n</article>\n"

@@ -52,10 +52,9 @@ def draw_alignment(alignment: Alignment, start_s: float | None, seconds: float) 
         for axes in (before, after):
             _draw_spectrogram(axes, alignment, start_s, seconds, keys)
         length_s = notes["offset_s"] - notes["onset_s"]
-        _draw_notes(
-            before, notes.assign(end_s=notes["onset_in_s"] + length_s), "onset_in_s", BEFORE
-        )
-        _draw_notes(after, notes.assign(end_s=notes["offset_s"]), "onset_s", None)
+        unmoved = notes.assign(onset_s=notes["onset_in_s"], offset_s=notes["onset_in_s"] + length_s)
+        _draw_notes(before, unmoved, start_s, seconds, BEFORE)
+        _draw_notes(after, notes, start_s, seconds)
         before.set_title(f"Before: {Path(alignment.midi).name}, as it is, over the recording")
         after.set_title("After: the same notes, aligned")
         before.set_xticklabels([])
@@ -101,7 +100,7 @@ def _draw_shifts(
         chosen = notes[notes["status"] == status]
         axes.scatter(
             chosen["onset_s"], scale * chosen["shift_s"], s=size, color=COLOURS[status],
-            alpha=0.75, linewidth=0, label=f"{status} ({count:,})",
+            alpha=0.75, linewidth=0, rasterized=True, label=f"{status} ({count:,})",
         )  # fmt: skip
     axes.set(xlim=(0, duration_s), ylabel=f"Moved by ({'s' if in_s else 'ms'})")
     axes.set_title("How far each note moved (shaded: the excerpt)")
@@ -137,15 +136,17 @@ def _draw_spectrogram(
     axes.grid(False)
 
 
-def _draw_notes(axes: Axes, notes: pd.DataFrame, begin: str, colour: str | None) -> None:
-    """Draw a faint bar for each note and a strong line where it begins."""
-    notes = notes[notes["status"] != "outside"]
-    for status, chosen in notes.groupby("status"):
+def _draw_notes(
+    axes: Axes, notes: pd.DataFrame, start_s: float, seconds: float, colour: str | None = None
+) -> None:
+    """Draw a faint bar for each note of the excerpt and a strong line where it begins."""
+    sounds = (notes["onset_s"] < start_s + seconds) & (notes["offset_s"] > start_s)
+    for status, chosen in notes[sounds & (notes["status"] != "outside")].groupby("status"):
         ink = colour or COLOURS[str(status)]
-        onset_s, pitch = chosen[begin].to_numpy(), chosen["pitch"].to_numpy()
+        onset_s, pitch = chosen["onset_s"].to_numpy(), chosen["pitch"].to_numpy()
         bars = [
             Rectangle((onset, key - 0.5), end - onset, 1.0)
-            for onset, end, key in zip(onset_s, chosen["end_s"], pitch, strict=True)
+            for onset, end, key in zip(onset_s, chosen["offset_s"], pitch, strict=True)
         ]
         axes.add_collection(PatchCollection(bars, facecolor=ink, alpha=0.35, linewidth=0))
         axes.plot(

@@ -19,6 +19,7 @@ from .errors import ConfigError, PianoAlignError
 if TYPE_CHECKING:
     from .config import CorpusPaths
 
+STOPPED = "stopped; the same command goes on from here"
 CORPORA = ("demo", "maps", "maestro")
 
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PianoAlignError, OSError, MemoryError) as error:
         return _stop(_one_line(error), 1)
     except KeyboardInterrupt:
-        return _stop("stopped; the same command goes on from here", 130)
+        return _stop(getattr(arguments, "stopped", STOPPED), 130)
     return 0
 
 

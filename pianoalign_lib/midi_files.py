@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import InputError
-from .midi_events import MidiEvents, MidiSyntaxError, parse
+from .midi_events import MidiEvents
+from .midi_parsing import MidiSyntaxError, parse
 
 DRUM_CHANNEL = 9
 LONGEST_S = 12 * 3600.0  # a longer file is one with a broken tempo or time

@@ -12,7 +12,7 @@ from .retiming import Warp, next_start
 # files within the ten million ticks that pretty_midi takes for the most a sound file can have.
 TEMPO_MESSAGE = b"\xff\x51\x03\x07\xa1\x20"
 BEATS_PER_S = 2
-DIVISIONS = (1920, 960, 480, 384)  # ticks per beat; 384 is right to 0.65 ms
+DIVISIONS = (1920, 960, 480, 384, 96)  # ticks per beat; 384 is right to 0.65 ms, for 3.6 hours
 MOST_TICKS = 10_000_000
 BANK_SELECT = (0, 32)
 # Of meta events of other types mido, hence pretty_midi, ignores the waiting time.

@@ -11,8 +11,9 @@ import pretty_midi
 import pytest
 
 from pianoalign_lib.errors import InputError
-from pianoalign_lib.midi_events import parse, serialize
+from pianoalign_lib.midi_events import serialize
 from pianoalign_lib.midi_files import NO_EVENT, read_midi_score
+from pianoalign_lib.midi_parsing import parse
 from pianoalign_lib.midi_writing import retimed_midi
 from pianoalign_lib.retiming import new_offsets, next_start, note_warp
 

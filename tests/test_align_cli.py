@@ -1,0 +1,192 @@
+"""``pianoalign align``: outputs all or none, one line on every error. The localizer is replaced."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import mido
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile as sf
+
+import pianoalign_lib.localizer.locate as locate_module
+from pianoalign_lib import cli
+from pianoalign_lib.alignment import Alignment
+
+RATE = 16_000
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Return a recording and a MIDI file of three notes, which the localizer moves by 0.1 s."""
+
+    def locate(spectra, notes: pd.DataFrame) -> SimpleNamespace:
+        n_notes = len(notes)
+        status = np.array(["aligned", "uncertain", "aligned"][:n_notes], dtype=object)
+        onset_s = notes["onset_s"].to_numpy() + 0.1
+        return SimpleNamespace(onset_s=onset_s, confidence=np.full(n_notes, 0.7), status=status)
+
+    monkeypatch.setattr(locate_module, "locate", locate)
+    track = mido.MidiTrack()
+    for pitch in (60, 64, 67):
+        track.append(mido.Message("note_on", note=pitch, velocity=70, time=240))
+        track.append(mido.Message("note_off", note=pitch, velocity=0, time=240))
+    mido.MidiFile(tracks=[track]).save(tmp_path / "loose.mid")
+    rng = np.random.default_rng(0)
+    sf.write(tmp_path / "recording.wav", rng.uniform(-0.3, 0.3, 2 * RATE), RATE)
+    out = tmp_path / "out"
+    return SimpleNamespace(
+        audio=tmp_path / "recording.wav", midi=tmp_path / "loose.mid", folder=tmp_path, out=out
+    )
+
+
+def run(files: SimpleNamespace, *options: object) -> int:
+    return cli.main(["align", *(str(part) for part in (files.audio, files.midi, *options))])
+
+
+def left(files: SimpleNamespace) -> list[str]:
+    return sorted(path.name for path in files.folder.rglob("*") if path.is_file())
+
+
+INPUTS = ["loose.mid", "recording.wav"]
+
+
+def test_all_outputs_and_a_summary(files, capsys):
+    out = files.out
+    options = ["-o", out / "a.mid", "--notes", out / "n.csv", "--report", out / "r.html"]
+    assert run(files, *options) == 0
+    assert left(files) == ["a.mid", "loose.mid", "n.csv", "r.html", "recording.wav"]
+    assert [message.type for message in mido.MidiFile(out / "a.mid").tracks[0]][0] == "set_tempo"
+    assert pd.read_csv(out / "n.csv")["shift_s"].tolist() == pytest.approx([0.1] * 3)
+    assert (out / "r.html").read_text().startswith("<!DOCTYPE html>")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("3 notes: 2 aligned, 1 uncertain, 0 not heard; median shift +100")
+    assert len(printed) == 2 and "2 s of music in" in printed[1]
+
+
+def test_the_same_run_writes_the_same_bytes(files):
+    for name in ("a", "b"):
+        options = ["-o", files.out / f"{name}.mid", "--report", files.out / f"{name}.html"]
+        assert run(files, *options) == 0
+    for suffix in ("mid", "html"):
+        first, second = ((files.out / f"{name}.{suffix}").read_bytes() for name in "ab")
+        assert first == second
+
+
+@pytest.mark.parametrize("failing", ["to_csv", "write_report"])
+def test_all_or_nothing(failing, files, monkeypatch, capsys):
+    def fail(self, path):
+        Path(path).write_text("half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Alignment, failing, fail)
+    out = files.out
+    options = ["-o", out / "a.mid", "--notes", out / "n.csv", "--report", out / "r.html"]
+    assert run(files, *options) == 1
+    assert left(files) == INPUTS
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "No space left" in error
+
+
+def test_a_full_disk(files):
+    """A real one as far as the process can tell: no file may grow beyond a few bytes."""
+    code = """
+        import sys, types
+        import numpy as np
+        import pianoalign_lib.localizer.locate as locate_module
+        from pianoalign_lib import cli
+        def locate(spectra, notes):
+            status = np.full(len(notes), "aligned", object)
+            return types.SimpleNamespace(
+                onset_s=notes["onset_s"].to_numpy(), confidence=np.ones(len(notes)), status=status
+            )
+        locate_module.locate = locate
+        sys.exit(cli.main(sys.argv[1:]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), "align", str(files.audio)]
+    command += [str(files.midi), "-o", str(files.out / "a.mid")]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+
+    done = subprocess.run(
+        command, preexec_fn=limit, capture_output=True, text=True, env=environment, timeout=300
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "a.mid: cannot write" in done.stderr
+    assert left(files) == INPUTS
+
+
+def test_outputs_that_are_refused(files, capsys):
+    before = files.midi.read_bytes(), files.audio.read_bytes()
+    link = files.folder / "link.mid"
+    link.symlink_to(files.midi)
+    a = files.out / "a.mid"
+    for options in (
+        ["-o", files.midi],
+        ["-o", files.folder / "x" / ".." / "loose.mid"],
+        ["-o", link],
+        ["-o", a, "--notes", files.audio],
+        ["-o", a, "--notes", a],
+        ["-o", files.folder],
+        ["-o", "/dev/null"],
+        ["-o", files.midi / "below" / "a.mid"],
+    ):
+        assert run(files, *options) == 1, options
+        printed = capsys.readouterr()
+        assert printed.err.startswith("pianoalign: ") and printed.err.count("\n") == 1
+        assert str(options[-1]) in printed.err and not printed.out
+    assert (files.midi.read_bytes(), files.audio.read_bytes()) == before
+    assert Path("/dev/null").is_char_device()
+    assert left(files) == sorted([*INPUTS, "link.mid"])
+
+
+def test_wrong_inputs_and_methods(files, capsys):
+    missing = files.folder / "missing.wav"
+    for arguments, named in (
+        ([missing, files.midi], missing),
+        ([files.audio, missing], missing),
+        ([files.midi, files.audio], files.audio),  # the wrong way round
+        ([files.audio, files.audio], files.audio),
+        ([files.audio, files.midi, "--method", "magic"], "magic"),
+    ):
+        code = cli.main(["align", *map(str, arguments), "-o", str(files.out / "a.mid")])
+        assert code == 1
+        error = capsys.readouterr().err
+        assert error.startswith("pianoalign: ") and error.count("\n") == 1 and str(named) in error
+    assert left(files) == INPUTS
+    with pytest.raises(SystemExit) as caught:  # no output named
+        run(files)
+    assert caught.value.code == 2
+
+
+def test_errors_of_the_system_are_one_line(files, monkeypatch, capsys):
+    for error, said in (
+        (OSError(5, "Input/output error", "x.wav"), "x.wav: Input/output error"),
+        (MemoryError(), "not enough memory"),
+    ):
+
+        def locate(spectra, notes, error=error):
+            raise error
+
+        monkeypatch.setattr(locate_module, "locate", locate)
+        assert run(files, "-o", files.out / "a.mid") == 1
+        printed = capsys.readouterr().err
+        assert said in printed and printed.count("\n") == 1
+
+
+def test_ctrl_c_leaves_nothing(files, monkeypatch, capsys):
+    def locate(spectra, notes):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(locate_module, "locate", locate)
+    assert run(files, "-o", files.out / "a.mid") == 130
+    assert "stopped; nothing was written" in capsys.readouterr().err and left(files) == INPUTS

@@ -1,0 +1,261 @@
+"""Damaged and odd files thrown at ``align`` and the command: a sound result or a clear error.
+
+All are made by seeded generators from one small MIDI file and one short recording, so that a case
+that fails can be made again from its number.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+import soundfile as sf
+
+from pianoalign_lib import align, cli
+from pianoalign_lib.errors import PianoAlignError
+from pianoalign_lib.midi_files import read_midi_score
+
+pytestmark = pytest.mark.filterwarnings("ignore:Tempo, Key or Time signature:RuntimeWarning")
+SECONDS = 2.0
+AUDIO_RATE = 16_000
+FORMATS = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
+
+
+def base_midi() -> bytes:
+    """Return two tracks of piano notes with tempo changes, pedal, texts and a drum."""
+    rng = np.random.default_rng(5)
+    file = mido.MidiFile(type=1, ticks_per_beat=480)
+    file.tracks.append(
+        mido.MidiTrack(
+            [
+                mido.MetaMessage("track_name", name="Piece"),
+                mido.MetaMessage("time_signature", numerator=3, denominator=4),
+                mido.MetaMessage("set_tempo", tempo=500_000),
+                mido.MetaMessage("key_signature", key="Dm", time=480),
+                mido.MetaMessage("set_tempo", tempo=450_000, time=480),
+            ]
+        )
+    )
+    for channel in (0, 1, 9):
+        track = mido.MidiTrack([mido.Message("program_change", channel=channel, program=channel)])
+        for _ in range(12 if channel < 9 else 2):
+            pitch, wait = int(rng.integers(50, 80)), int(rng.integers(0, 120))
+            pedal = mido.Message("control_change", channel=channel, control=64, value=wait % 128)
+            track.append(mido.Message("note_on", channel=channel, note=pitch, time=wait))
+            track.append(mido.MetaMessage("lyrics", text="la", time=20))
+            track.append(pedal)
+            track.append(mido.Message("note_off", channel=channel, note=pitch, time=100))
+        file.tracks.append(track)
+    buffer = io.BytesIO()
+    file.save(file=buffer)
+    return buffer.getvalue()
+
+
+def base_audio() -> np.ndarray:
+    """Return decaying tones where the MIDI file has its notes."""
+    audio = np.zeros(round(SECONDS * AUDIO_RATE))
+    notes = read_midi_score(base_midi()).notes
+    for onset_s, pitch in zip(notes["onset_s"], notes["pitch"], strict=True):
+        first = round(onset_s * AUDIO_RATE)
+        time_s = np.arange(max(len(audio) - first, 0)) / AUDIO_RATE
+        hz = 440.0 * 2 ** ((pitch - 69) / 12)
+        audio[first:] += 0.1 * np.sin(2 * np.pi * hz * time_s) * np.exp(-time_s / 0.2)
+    return audio.astype(np.float32)
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Return damaged bytes: flips, cuts, garbage, repetitions, extreme numbers in the header."""
+    changed = bytearray(data)
+    for _ in range(int(rng.integers(1, 3))):
+        size = len(changed)
+        if size < 4:
+            break
+        where, kind = int(rng.integers(size)), int(rng.integers(7))
+        span = int(rng.integers(1, 20))
+        if kind == 0:  # a bit
+            changed[where] ^= 1 << int(rng.integers(8))
+        elif kind == 1:  # a byte that means something
+            changed[where] = int(rng.choice([0, 1, 0x7F, 0x80, 0x90, 0xC0, 0xF0, 0xF7, 0xFF]))
+        elif kind == 2:
+            del changed[where:]
+        elif kind == 3:
+            changed[where:where] = rng.bytes(span)
+        elif kind == 4:
+            del changed[where : where + span]
+        elif kind == 5:
+            changed[where:where] = changed[where : where + span]
+        else:  # a 16 or 32-bit number among the first 64 bytes
+            place = int(rng.integers(4, max(min(size, 64), 5)))
+            number = int(rng.choice([0, 1, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF]))
+            form = rng.choice([">H", "<H"] if number < 65536 else [">I", "<I"])
+            changed[place : place + struct.calcsize(form)] = struct.pack(form, number)
+    return bytes(changed)
+
+
+def odd_midi(rng: np.random.Generator) -> bytes:
+    """Return a valid file that few programs would write."""
+    kind, n_tracks = int(rng.integers(3)), int(rng.integers(1, 5))
+    n_tracks = 1 if kind == 0 else n_tracks
+    division = int(rng.choice([1, 24, 480, 32767, (256 - 30) << 8 | 80, (256 - 24) << 8 | 4]))
+    tracks = []
+    for _ in range(n_tracks):
+        track = b""
+        for _ in range(int(rng.integers(0, 60))):
+            wait = bytes((int(rng.choice([0, 0, 1, 30, 120, 127])),))
+            if rng.random() < 0.03:
+                wait = b"\xff\x7f"  # 16,383 ticks
+            channel, pitch = int(rng.integers(16)), int(rng.choice([0, 20, 21, 60, 61, 108, 127]))
+            status = int(rng.choice([0x80, 0x90, 0x90, 0x90, 0xB0, 0xE0])) | channel
+            event = bytes((status, pitch, int(rng.integers(128))))
+            if rng.random() < 0.15:
+                tempo = int(rng.choice([0, 1, 1000, 500_000, 0xFFFFFF])).to_bytes(3, "big")
+                others = [
+                    b"\xff\x51\x03" + tempo,
+                    b"\xff\x58\x04" + rng.bytes(4),
+                    b"\xff\x59\x02" + rng.bytes(2),
+                    b"\xff\x54\x05" + rng.bytes(5),
+                    bytes((0xFF, int(rng.integers(0x2F)), 3)) + rng.bytes(3),
+                    b"\xf0\x03\x01" + rng.bytes(1) + b"\xf7",
+                    b"\xf7\x02" + rng.bytes(2),
+                    bytes((0xC0 | channel, pitch)),
+                    bytes((0xFE,)),
+                ]
+                event = others[int(rng.integers(len(others)))]
+            track += wait + event
+        tracks.append(track + b"\x00\xff\x2f\x00")
+    chunks = b"".join(b"MTrk" + struct.pack(">I", len(track)) + track for track in tracks)
+    return struct.pack(">4sIHHH", b"MThd", 6, kind, n_tracks, division) + chunks
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the recording in four formats and the MIDI file, all sound."""
+    path = tmp_path_factory.mktemp("sound")
+    for suffix, subtype in FORMATS.items():
+        sf.write(path / f"base.{suffix}", base_audio(), AUDIO_RATE, subtype=subtype)
+    (path / "base.mid").write_bytes(base_midi())
+    return path
+
+
+def check_result(result, source: Path, target: Path) -> None:
+    """Check what must hold of any alignment and of the file it writes."""
+    notes = result.notes
+    assert notes["note_id"].tolist() == list(range(len(notes)))
+    given = read_midi_score(source).notes
+    assert (notes[["pitch", "velocity"]] == given[["pitch", "velocity"]]).all(axis=None)
+    times = notes[["onset_in_s", "onset_s", "offset_s", "shift_s"]].to_numpy()
+    assert np.isfinite(times).all() and (times[:, 1] >= 0).all()
+    assert (notes["offset_s"] > notes["onset_s"]).all()
+    assert notes["status"].isin(["aligned", "uncertain", "not heard", "outside"]).all()
+    heard = notes[notes["status"] == "aligned"].sort_values("onset_in_s", kind="stable")
+    steps = heard.assign(channel=given["channel"]).groupby(["pitch", "channel"])["onset_s"].diff()
+    assert not (steps < -1e-9).any()
+    result.to_midi(target)
+    written = mido.MidiFile(target)
+    starts = [m for track in written.tracks for m in track if m.type == "note_on" and m.velocity]
+    assert len(starts) == len(notes)
+    assert len(written.tracks) == len(read_midi_score(source).events.tracks)
+    if written.type != 2 and written.length < 600:  # it takes long over long files
+        reference = pretty_midi.PrettyMIDI(str(target))
+        assert sum(len(each.notes) for each in reference.instruments) == len(notes)
+    try:  # the notes of the input as another reader counts them
+        original = mido.MidiFile(source)
+    except Exception:
+        return
+    if len(original.tracks) == len(written.tracks):  # else its header names too few of them
+        starts = [m for own in original.tracks for m in own if m.type == "note_on" and m.velocity]
+        assert len(starts) == len(notes)
+
+
+def throw(audio: Path, midi: Path, target: Path) -> bool:
+    """Align; return whether there was a result, check either outcome."""
+    try:
+        result = align(audio, midi)
+    except PianoAlignError as error:
+        text = str(error)
+        assert str(audio) in text or str(midi) in text
+        assert "\n" not in text
+        return False
+    check_result(result, midi, target)
+    return True
+
+
+def test_mutated_midi_files(folder, tmp_path):
+    data, good = base_midi(), 0
+    for number in range(1250):
+        rng = np.random.default_rng([1, number])
+        midi = tmp_path / f"m{number}.mid"
+        midi.write_bytes(mutated(data, rng))
+        good += throw(folder / "base.wav", midi, tmp_path / "out.mid")
+        midi.unlink()
+    assert 100 < good < 1150  # both outcomes occur
+
+
+def test_odd_midi_files(folder, tmp_path):
+    good = 0
+    for number in range(350):
+        midi = tmp_path / f"o{number}.mid"
+        midi.write_bytes(odd_midi(np.random.default_rng([2, number])))
+        good += throw(folder / "base.wav", midi, tmp_path / "out.mid")
+        midi.unlink()
+    assert good > 0
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_mutated_recordings(suffix, folder, tmp_path):
+    data, good = (folder / f"base.{suffix}").read_bytes(), 0
+    for number in range(110):
+        rng = np.random.default_rng([3, number])
+        audio = tmp_path / f"a{number}.{suffix}"
+        audio.write_bytes(mutated(data, rng))
+        good += throw(audio, folder / "base.mid", tmp_path / "out.mid")
+        audio.unlink()
+    assert 0 < good < 110
+
+
+def test_the_command_on_mutated_files(folder, tmp_path, capsys):
+    outcomes = set()
+    for number in range(60):
+        rng = np.random.default_rng([4, number])
+        midi, audio = tmp_path / f"m{number}.mid", tmp_path / f"a{number}.flac"
+        both = rng.random() < 0.3
+        midi_data = (folder / "base.mid").read_bytes()
+        audio_data = (folder / "base.flac").read_bytes()
+        midi.write_bytes(mutated(midi_data, rng))
+        audio.write_bytes(mutated(audio_data, rng) if both else audio_data)
+        out = tmp_path / f"out{number}"
+        names = [str(out / name) for name in ("aligned.mid", "notes.csv")]
+        code = cli.main(["align", str(audio), str(midi), "-o", names[0], "--notes", names[1]])
+        printed = capsys.readouterr()
+        outcomes.add(code)
+        if code:
+            assert printed.err.startswith("pianoalign: ") and printed.err.count("\n") == 1
+            assert str(midi) in printed.err or str(audio) in printed.err
+            assert not out.exists() or not list(out.iterdir())
+        else:
+            assert sorted(path.name for path in out.iterdir()) == ["aligned.mid", "notes.csv"]
+            assert 1 <= printed.out.count("\n") <= 3
+            mido.MidiFile(names[0])
+    assert outcomes == {0, 1}
+
+
+def test_the_command_in_a_process_of_its_own(folder, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    for number in range(3):
+        midi = tmp_path / f"m{number}.mid"
+        data = (folder / "base.mid").read_bytes()
+        midi.write_bytes(data if number == 0 else mutated(data, np.random.default_rng([5, number])))
+        command = [sys.executable, "-m", "pianoalign_lib", "align", str(folder / "base.ogg")]
+        command += [str(midi), "-o", str(tmp_path / f"out{number}.mid")]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        assert done.returncode in (0, 1) and "Traceback" not in done.stderr
+        assert (tmp_path / f"out{number}.mid").exists() == (done.returncode == 0)
+        assert number > 0 or done.returncode == 0
