@@ -19,13 +19,12 @@ import soxr
 from ...audio import SAMPLE_RATE
 from ...errors import CorpusError
 from ...files import atomic_path
-from ...notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
+from ...notes import LOWEST_PITCH, N_PITCHES, note_table
 from ..demo.pianos import PEAK_WITHIN_S, RELEASE_S, Piano, SoundFontPiano, measure_attack_s
 
 FROM_DEMO = ("timgm6mb", "salamander_light", "florestan")
 FROM_NPM = ("fluid_r3", "musescore", "salamander_v3")
 N_VELOCITIES = 127
-SPACING_S = 1.5  # between the notes that are measured, so that each has faded
 GRID = 14  # velocities are first measured this far apart, then between where they differ
 SAME_S = 1e-4
 SALAMANDER_LAYERS = (3, 6, 9, 12, 15)  # of 16
@@ -87,7 +86,7 @@ class CalibratedPiano(SoundFontPiano):
             else:
                 synth.noteoff(0, key)
         synth.sounds_off()
-        synth.generate(self.RATE)  # what still fades belongs to no later recording
+        synth.generate(self.RATE // 4)  # what still fades belongs to no later recording
         return stereo.mean(axis=1)
 
     def _open(self) -> Any:
@@ -123,22 +122,16 @@ class CalibratedPiano(SoundFontPiano):
         return np.stack([known[sorted(known)[index]] for index in below], axis=1)
 
     def _measure(self, velocities: np.ndarray) -> np.ndarray:
-        """Return the attack in seconds [shape=(88, n)] at n velocities, each note played alone."""
-        count = N_PITCHES * len(velocities)
-        onset_s = np.arange(count) * SPACING_S
-        pitch = np.tile(np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1), len(velocities))
-        notes = pd.DataFrame(
-            {
-                "pitch": pitch,
-                "velocity": np.repeat(velocities, N_PITCHES),
-                "onset_s": onset_s,
-                "offset_s": onset_s + PEAK_WITHIN_S,
-            }
-        )
-        audio = self._play(notes, count * SPACING_S)
-        first = np.rint(onset_s * self.RATE).astype(int)
-        attack_s = [measure_attack_s(audio[index:], self.RATE) for index in first]
-        return np.reshape(attack_s, (len(velocities), N_PITCHES)).T
+        """Return the attack in seconds [shape=(88, n)] at n velocities.
+
+        Each note is played into silence: high keys have no damper, and ring into the next one.
+        """
+        attack_s = np.zeros((N_PITCHES, len(velocities)))
+        for row in range(N_PITCHES):
+            for column, velocity in enumerate(velocities.tolist()):
+                note = note_table([LOWEST_PITCH + row], [velocity], [0.0], [PEAK_WITHIN_S])
+                attack_s[row, column] = measure_attack_s(self._play(note, PEAK_WITHIN_S), self.RATE)
+        return attack_s
 
 
 class SalamanderPiano:
