@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .localizer.spectra import Spectra
 
 ALIGNED, UNCERTAIN, NOT_HEARD, OUTSIDE = STATUSES = ("aligned", "uncertain", "not heard", "outside")
+LARGE_S = 2.0  # from here on, shifts are told in seconds, not milliseconds
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,13 @@ class Alignment:
         moved = self.notes.loc[self.notes["status"] == ALIGNED, "shift_s"]
         if moved.empty:
             return text
-        low, middle, high = (f"{1000 * moved.quantile(share):+,.0f}" for share in (0.05, 0.5, 0.95))
-        return f"{text}; median shift {middle} ms (90 % within {low} to {high} ms)"
+        low_s, middle_s, high_s = moved.quantile([0.05, 0.5, 0.95])
+        in_s = max(abs(low_s), abs(high_s)) > LARGE_S
+        low, middle, high = (
+            f"{each:+.2f}" if in_s else f"{1000 * each:+.0f}" for each in (low_s, middle_s, high_s)
+        )
+        unit = "s" if in_s else "ms"
+        return f"{text}; median shift {middle} {unit} (90 % within {low} to {high} {unit})"
 
     def to_midi(self, path: str | Path) -> None:
         """Write the MIDI file with its notes where they are heard, atomically.

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from .alignment import LARGE_S
 from .figure_files import MUTED, style
 from .localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, SHORT_FPS, STEPS_PER_DB
 
@@ -31,7 +32,6 @@ READABLE_PER_S = 7  # notes per second of the excerpt that is chosen
 N_PARTS = 6  # of the excerpt, all of which should have notes
 MARGIN_KEYS = 4
 RANGE_DB = 45.0
-LARGE_MS = 2000.0  # from here on, shifts are told in seconds
 
 
 def draw_alignment(alignment: Alignment, start_s: float | None, seconds: float) -> Figure:
@@ -55,8 +55,8 @@ def draw_alignment(alignment: Alignment, start_s: float | None, seconds: float) 
         unmoved = notes.assign(onset_s=notes["onset_in_s"], offset_s=notes["onset_in_s"] + length_s)
         _draw_notes(before, unmoved, start_s, seconds, BEFORE)
         _draw_notes(after, notes, start_s, seconds)
-        before.set_title(f"Before: {Path(alignment.midi).name}, as it is, over the recording")
-        after.set_title("After: the same notes, aligned")
+        before.set_title(f"Before: {Path(alignment.midi).name} as it is, over the recording")
+        after.set_title("After: aligned")
         before.set_xticklabels([])
         after.set_xlabel("Time in the recording (s)")
         for axes in (before, after):
@@ -91,7 +91,7 @@ def _draw_shifts(
     axes: Axes, alignment: Alignment, excerpt_s: tuple[float, float], duration_s: float
 ) -> None:
     notes = alignment.notes
-    in_s = float(notes["shift_s"].abs().max()) * 1000 > LARGE_MS
+    in_s = float(notes["shift_s"].abs().max()) > LARGE_S
     scale = 1.0 if in_s else 1000.0
     axes.axvspan(*excerpt_s, color="#ececec", zorder=0)
     axes.axhline(0.0, color=MUTED, linewidth=0.8)

@@ -163,7 +163,7 @@ def check_result(result, source: Path, target: Path) -> None:
     starts = [m for track in written.tracks for m in track if m.type == "note_on" and m.velocity]
     assert len(starts) == len(notes)
     assert len(written.tracks) == len(read_midi_score(source).events.tracks)
-    if written.type != 2 and written.length < 600:  # it takes long over long files
+    if written.type != 2 and written.length < 60:  # it takes long over long files
         reference = pretty_midi.PrettyMIDI(str(target))
         assert sum(len(each.notes) for each in reference.instruments) == len(notes)
     try:  # the notes of the input as another reader counts them
@@ -190,18 +190,18 @@ def throw(audio: Path, midi: Path, target: Path) -> bool:
 
 def test_mutated_midi_files(folder, tmp_path):
     data, good = base_midi(), 0
-    for number in range(1250):
+    for number in range(1350):
         rng = np.random.default_rng([1, number])
         midi = tmp_path / f"m{number}.mid"
         midi.write_bytes(mutated(data, rng))
         good += throw(folder / "base.wav", midi, tmp_path / "out.mid")
         midi.unlink()
-    assert 100 < good < 1150  # both outcomes occur
+    assert 100 < good < 1250  # both outcomes occur
 
 
 def test_odd_midi_files(folder, tmp_path):
     good = 0
-    for number in range(350):
+    for number in range(300):
         midi = tmp_path / f"o{number}.mid"
         midi.write_bytes(odd_midi(np.random.default_rng([2, number])))
         good += throw(folder / "base.wav", midi, tmp_path / "out.mid")
@@ -212,13 +212,13 @@ def test_odd_midi_files(folder, tmp_path):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_mutated_recordings(suffix, folder, tmp_path):
     data, good = (folder / f"base.{suffix}").read_bytes(), 0
-    for number in range(110):
+    for number in range(100):
         rng = np.random.default_rng([3, number])
         audio = tmp_path / f"a{number}.{suffix}"
         audio.write_bytes(mutated(data, rng))
         good += throw(audio, folder / "base.mid", tmp_path / "out.mid")
         audio.unlink()
-    assert 0 < good < 110
+    assert 0 < good < 100
 
 
 def test_the_command_on_mutated_files(folder, tmp_path, capsys):
