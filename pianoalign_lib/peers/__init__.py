@@ -1,0 +1,1 @@
+"""Other tools that place notes or transcribe, behind one interface, and how they compare."""

@@ -1,0 +1,335 @@
+"""The field side by side: matching, loose notes, costs, tables; other people's tools where they
+are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import toy_audio, toy_notes
+
+from pianoalign_lib.audio import SAMPLE_RATE
+from pianoalign_lib.config import load_params
+from pianoalign_lib.errors import ConfigError, CorpusError
+from pianoalign_lib.figure_field import figure4_field
+from pianoalign_lib.notes import note_table
+from pianoalign_lib.peers import excerpts, field, measure, tools
+from pianoalign_lib.peers.conditions import CONDITIONS, MISSING_EXTRA, field_notes
+from pianoalign_lib.peers.matching import match_heard
+from pianoalign_lib.peers.parangonar import group_onsets
+from pianoalign_lib.peers.registry import TOOLS
+from pianoalign_lib.peers.summary import summarize, write_field
+from pianoalign_lib.predict import loose_notes
+from pianoalign_lib.table_field import (
+    read_field,
+    table7_conditions,
+    table7_extra,
+    table7_field,
+)
+
+BOOTSTRAP = {"samples": 20, "seed": 1}
+
+
+def random_notes(seed: int, n: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    onset_s = np.sort(rng.uniform(0.5, 40, n))
+    return note_table(rng.integers(40, 90, n), rng.integers(30, 100, n), onset_s, onset_s + 0.2)
+
+
+# --- Matching ------------------------------------------------------------------------------------
+
+
+def cheapest(onset_s, heard_s, max_shift_s) -> float:
+    """Return the least cost over all order-preserving assignments, each tried."""
+    best = np.inf
+    for n_matched in range(min(len(onset_s), len(heard_s)) + 1):
+        for rows in itertools.combinations(range(len(onset_s)), n_matched):
+            for columns in itertools.combinations(range(len(heard_s)), n_matched):
+                shift_s = np.abs(onset_s[list(rows)] - heard_s[list(columns)])
+                if (shift_s <= max_shift_s).all():
+                    lost = len(onset_s) - n_matched
+                    best = min(best, shift_s.sum() + lost * max_shift_s)
+    return best
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_matching_is_the_cheapest_in_order_of_each_pitch(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    onset_s, pitch = rng.uniform(0, 1.5, 9), rng.integers(60, 62, 9)
+    heard = pd.DataFrame({"pitch": rng.integers(60, 62, 8), "onset_s": rng.uniform(0, 1.5, 8)})
+    found_s, matched = match_heard(onset_s, pitch, heard)
+    np.testing.assert_array_equal(found_s[~matched], onset_s[~matched])
+    for value in (60, 61):
+        rows = np.flatnonzero(pitch == value)
+        rows = rows[np.argsort(onset_s[rows])]
+        heard_s = np.sort(heard["onset_s"][heard["pitch"] == value].to_numpy())
+        taken = found_s[rows][matched[rows]]
+        assert (np.diff(taken) > 0).all()  # in order, and no onset taken twice
+        assert np.isin(taken, heard_s).all()
+        cost = np.abs(found_s - onset_s)[rows].sum() + 0.25 * np.count_nonzero(~matched[rows])
+        assert cost == pytest.approx(cheapest(onset_s[rows], heard_s, 0.25))
+
+
+def test_onsets_are_grouped_from_the_first_of_each_group() -> None:
+    group, group_s = group_onsets(np.array([0.05, 1.0, 0.03, 0.0, 0.08]))
+    assert group.tolist() == [1, 2, 0, 0, 1]
+    np.testing.assert_allclose(group_s, [0.015, 0.065, 1.0])
+
+
+# --- Loose notes and excerpts --------------------------------------------------------------------
+
+
+def test_missing_and_extra_notes(repository) -> None:
+    params, notes = load_params(repository), random_notes(1)
+    loose = field_notes(notes, MISSING_EXTRA, "a", params)
+    extra, kept = loose[loose["is_extra"]], loose[~loose["is_extra"]]
+    assert (len(extra), len(kept)) == (20, 380)
+    assert loose["note_id"].is_unique
+    # The notes that are in both are those of note100, errors and all.
+    same = loose_notes(notes, "note100", "a", params).set_index("note_id").loc[kept["note_id"]]
+    np.testing.assert_array_equal(kept["onset_s"], same["onset_s"])
+    true = notes.set_index("note_id").loc[kept["note_id"]]
+    np.testing.assert_array_equal(kept["onset_true_s"], true["onset_s"])
+    assert extra["onset_true_s"].isna().all()
+    for note in extra.itertuples():
+        distance_s = np.abs(notes["onset_s"] - note.onset_s)
+        assert distance_s.min() <= 0.1
+        assert not (notes["pitch"][distance_s < 0.3] == note.pitch).any()
+        assert notes["pitch"].min() <= note.pitch <= notes["pitch"].max()
+    pd.testing.assert_frame_equal(loose, field_notes(notes, MISSING_EXTRA, "a", params))
+    other = field_notes(notes, MISSING_EXTRA, "b", params)
+    assert set(other["note_id"]) != set(loose["note_id"])
+
+
+def test_excerpts_of_a_corpus(toy_project, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = excerpts.field_excerpts(toy_project)
+    assert [(item.recording, item.test_set) for item in found] == [("e0", "test"), ("e1", "test")]
+    audio, notes = excerpts.load_excerpt(toy_project, found[0])
+    assert len(audio) == 8 * SAMPLE_RATE  # shorter than the cut: whole, with all its notes
+    cut = excerpts.Excerpt(found[0].source, "test", 4.0)
+    short, fewer = excerpts.load_excerpt(toy_project, cut)
+    assert len(short) == 4 * SAMPLE_RATE
+    assert len(fewer) == np.count_nonzero(notes["onset_s"] < 3.5) < len(notes)
+    assert fewer["offset_s"].max() <= 4.0
+
+
+def test_maps_without_the_chosen_recordings_is_refused(toy_project) -> None:
+    from dataclasses import replace
+
+    maps = replace(toy_project, corpus="maps")
+    maps.split("eval").parent.mkdir(parents=True)
+    maps.split("eval").symlink_to(toy_project.split("eval"))
+    with pytest.raises(CorpusError, match="lacks MAPS_MUS-chpn-e01_ENSTDkCl"):
+        excerpts.field_excerpts(maps)
+
+
+# --- Measuring -----------------------------------------------------------------------------------
+
+
+def test_field_of_the_untouched_input(toy_project) -> None:
+    params = load_params(toy_project.root)
+    note = field.run_field(toy_project, params, "none")
+    assert json.loads(note.read_text()) == {"versions": {}}
+    frame = pd.read_parquet(note.with_suffix(".parquet"))
+    assert set(frame["condition"]) == set(CONDITIONS)
+    np.testing.assert_array_equal(frame["onset_s"], frame["onset_in_s"])
+    offset = frame[frame["condition"] == "offset2"]
+    np.testing.assert_allclose(offset["onset_s"] - offset["onset_true_s"], 2.0)
+    costs = pd.read_csv(note.parent / "none_cost.csv")
+    assert len(costs) == 2 * len(CONDITIONS)
+    assert (costs["duration_s"] == 8.0).all()
+    assert costs["peak_mib"].between(30, 5000).all()
+
+    path = write_field(toy_project, params)
+    summary = read_field(path)
+    rows = summary[(summary["method"] == "none") & (summary["condition"] == "note50")]
+    raw = rows[~rows["calibrated"].astype(bool)].iloc[0]
+    assert raw["acc_50ms"] == 1.0
+    assert raw["n_recordings"] == 2
+    assert summary.set_index("method").loc["transkun", "not_run"].startswith("it was not measured")
+
+
+def test_field_goes_on_where_it_was_stopped(toy_project, monkeypatch) -> None:
+    params = load_params(toy_project.root)
+    note = field.run_field(toy_project, params, "none")
+    parts = note.parent / "parts" / "none"
+    stamp = (parts / "e0.parquet").stat().st_mtime_ns
+    (parts / "e1.parquet").write_bytes(b"broken off")
+    field.run_field(toy_project, params, "none")
+    assert (parts / "e0.parquet").stat().st_mtime_ns == stamp
+    assert len(pd.read_parquet(parts / "e1.parquet"))
+    field.run_field(toy_project, params | {"perturbation_seed": 101}, "none")
+    assert (parts / "e0.parquet").stat().st_mtime_ns > stamp
+
+
+def test_a_tool_that_is_not_installed_is_not_run(toy_project, monkeypatch) -> None:
+    def versions(method: str) -> dict[str, str]:
+        raise importlib.metadata.PackageNotFoundError("transkun")
+
+    monkeypatch.setattr(field, "versions", versions)
+    note = field.run_field(toy_project, load_params(toy_project.root), "transkun")
+    assert json.loads(note.read_text()) == {"not_run": "transkun is not installed"}
+    with pytest.raises(CorpusError, match="nothing was measured"):
+        write_field(toy_project, load_params(toy_project.root))
+
+
+def test_an_unknown_tool_is_refused(toy_project) -> None:
+    with pytest.raises(ConfigError, match="choose one of none, synctoolbox"):
+        field.run_field(toy_project, load_params(toy_project.root), "magic")
+
+
+def test_a_tool_that_fails_leaves_the_notes_and_says_why() -> None:
+    def fails(notes):
+        raise ZeroDivisionError("no frames\nat all")
+
+    notes = random_notes(2, 5)
+    found, failure = measure._placed(fails, notes)
+    assert failure == "no frames"
+    np.testing.assert_array_equal(found.onset_s, notes["onset_s"])
+    assert (found.status == "not heard").all()
+
+
+def test_costs_count_what_a_tool_needs() -> None:
+    own = {"start_cpu_s": 1.0, "prepare_cpu_s": 2.0, "peak_mib": 100.0}
+    heard = {"prepare_cpu_s": 80.0, "peak_mib": 900.0}
+    warp = {
+        "start_cpu_s": 4.0, "prepare_cpu_s": 0.5, "peak_mib": 300.0,
+        "conditions": [{"place_cpu_s": 3.0}],
+    }  # fmt: skip
+    costs = [{"place_cpu_s": 0.25}]
+    total = measure._with_costs(own, costs, [heard, warp])
+    assert total == {"start_cpu_s": 5.0, "prepare_cpu_s": 82.5, "peak_mib": 900.0}
+    assert costs == [{"place_cpu_s": 3.25}]
+
+
+def test_processor_time_and_peak_memory_are_those_of_the_work() -> None:
+    measure.forget_peak()
+    before = measure.peak_mib()
+    _, cpu_s = measure._timed(lambda: np.ones(2**25).sum())  # 256 MiB
+    assert 0 < cpu_s < 30
+    assert measure.peak_mib() - before > 200
+
+
+# --- Summary, tables, figure ---------------------------------------------------------------------
+
+
+def toy_frame(method: str = "transkun") -> pd.DataFrame:
+    """Return four played notes and two extra ones, of one recording, with known errors."""
+    errors_s = np.array([0.004, 0.012, 0.012, 0.030])
+    frame = pd.DataFrame(
+        {
+            "test_set": "test", "recording": "r", "performance": "p", "method": method,
+            "condition": MISSING_EXTRA, "note_id": range(6), "pitch": 60, "velocity": 64,
+            "onset_true_s": [1.0, 2.0, 3.0, 4.0, np.nan, np.nan],
+            "onset_in_s": [1.0, 2.0, 3.0, 4.0, 1.5, 2.5],
+            "confidence": np.float32(0.5), "placed": True,
+            "is_extra": [False] * 4 + [True] * 2,
+            "status": ["aligned", "aligned", "uncertain", "aligned", "not heard", "aligned"],
+        }
+    )  # fmt: skip
+    frame["onset_s"] = frame["onset_true_s"].fillna(frame["onset_in_s"]) + [*errors_s, 0, 0]
+    whole = frame[~frame["is_extra"]].assign(condition="note100", status="aligned")
+    return pd.concat([frame, whole], ignore_index=True)
+
+
+def toy_costs(method: str = "transkun") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "test_set": "test", "recording": "r", "method": method, "duration_s": 30.0,
+            "start_cpu_s": 3.0, "prepare_cpu_s": 10.0, "peak_mib": 512.0,
+            "condition": [MISSING_EXTRA, "note100"], "place_cpu_s": [5.0, 2.0], "failure": "",
+        }
+    )  # fmt: skip
+
+
+def toy_field() -> pd.DataFrame:
+    parts = [
+        summarize(toy_frame(), toy_costs(), BOOTSTRAP, "transkun 2.0.1"),
+        summarize(toy_frame("none"), toy_costs("none"), BOOTSTRAP),
+        pd.DataFrame({"method": ["parangonar"], "not_run": ["parangonar is not installed"]}),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_summary_by_hand() -> None:
+    rows = summarize(toy_frame(), toy_costs(), BOOTSTRAP).set_index(["condition", "calibrated"])
+    raw, calibrated = rows.loc[(MISSING_EXTRA, False)], rows.loc[(MISSING_EXTRA, True)]
+    assert raw["n_notes"] == 4
+    assert [raw[f"acc_{ms}ms"] for ms in (5, 10, 25, 50)] == [0.25, 0.25, 0.75, 1.0]
+    assert raw["median_abs_error_s"] == pytest.approx(0.012)
+    # The median error of 12 ms removed: -8, 0, 0, 18.
+    assert [calibrated[f"acc_{ms}ms"] for ms in (5, 10, 25)] == [0.5, 0.75, 1.0]
+    assert raw["cpu_s_per_minute"] == pytest.approx(30.0)
+    assert rows.loc[("note100", False), "cpu_s_per_minute"] == pytest.approx(24.0)
+    assert (raw["extra_flagged"], raw["played_flagged"]) == (0.5, 0.25)
+    assert summarize(toy_frame("none"), toy_costs("none"), BOOTSTRAP)["extra_flagged"].isna().all()
+
+
+def test_tables_and_their_missing_rows() -> None:
+    table = table7_field(toy_field())
+    frame = table.frame().set_index("method")
+    assert list(frame.index) == list(TOOLS)
+    assert frame.loc["transkun", "acc_25ms"] == 75.0
+    assert frame.loc["transkun", "speed"] == 2.5
+    assert frame.loc["transkun", "calibrated_acc_10ms"] == 75.0
+    assert frame.loc["none", "speed"] == "–"
+    assert frame.loc["parangonar", "acc_5ms"] == "not run: parangonar is not installed"
+    assert "transkun 2.0.1" in table.markdown()
+
+    frame = table7_extra(toy_field()).frame().set_index("method")
+    assert frame.loc["transkun", "extra_flagged"] == 50.0
+    assert frame.loc["transkun", "lost_10ms"] == 0.0
+    assert frame.loc["none", "extra_flagged"].startswith("–")
+    assert frame.loc["parangonar", "acc_10ms"] == "not run: parangonar is not installed"
+
+    frame = table7_conditions(toy_field()).frame().set_index(["tolerance_ms", "method"])
+    assert frame.loc[(50, "transkun"), "note100"] == 100.0
+    assert frame.loc[(10, "transkun"), "tempo+20"].startswith("not run")
+
+
+def test_figure_shows_every_tool_that_was_run() -> None:
+    figure, data = figure4_field(toy_field())
+    rows = data.set_index(["method", "calibrated"])
+    assert rows.loc[("transkun", False), "speed"] == pytest.approx(2.5)
+    assert rows.loc[("transkun", True), "accuracy"] == pytest.approx(75.0)
+    assert np.isnan(rows.loc[("none", False), "speed"])
+    assert "parangonar" not in data["method"].tolist()
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+
+
+# --- Other people's tools, where they are installed ------------------------------------------
+
+
+def test_cqt_dtw_finds_an_offset_and_a_tempo() -> None:
+    from pianoalign_lib.peers import cqt_dtw
+
+    rng = np.random.default_rng(3)
+    notes = toy_notes(rng, 10.0)
+    audio = cqt_dtw._synthesizer().render(notes, 10.0)
+    align = cqt_dtw.prepare(audio)
+    loose = notes.assign(
+        onset_s=notes["onset_s"] * 1.1 + 1.0, offset_s=notes["offset_s"] * 1.1 + 1.0
+    )
+    error_s = align(loose).onset_s - notes["onset_s"].to_numpy()
+    assert np.median(np.abs(error_s)) < 0.02
+    assert np.mean(np.abs(error_s) < 0.05) > 0.9
+
+
+@pytest.mark.parametrize("method", ["parangonar", "basic_pitch", "transkun"])
+def test_peers_place_notes(method: str, tmp_path) -> None:
+    package = TOOLS[method].packages[0].replace("-", "_")
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed (pip install .[peers])")
+    rng = np.random.default_rng(4)
+    notes = toy_notes(rng, 6.0)
+    audio = toy_audio(notes, 6.0)
+    align = tools.prepare(method, audio, None, {})  # type: ignore[arg-type]
+    placed = align(notes)
+    assert placed.onset_s.shape == (len(notes),)
+    error_s = np.abs(placed.onset_s - notes["onset_s"].to_numpy())
+    assert np.mean(error_s < 0.1) > 0.8
