@@ -14,8 +14,6 @@ from .spectra import Spectra
 CHUNK = 32  # consecutive notes of one recording
 AROUND = 48  # notes before and after a chunk that may be heard in its patches
 TARGET_SIGMA_S = 0.003
-SETTLED_SIGMA_S = 0.003  # error of a note whose onset is settled ...
-SETTLED_WRONG = 0.02  # ... and the share of those that are settled wrongly
 EXTRA_CLEAR_S = 0.2  # an extra note of the MIDI is this far from a played one of its pitch
 
 
@@ -54,24 +52,15 @@ def draw_chunk(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ..
     true_s, pitch = source.onset_s[rows], source.pitch[rows].astype(np.int64)
     velocity = source.velocity[rows].astype(np.float64)
     extra = np.zeros(len(rows), bool)
-    known_share = rng.choice([0.0, 0.0, 0.5, 0.8, 0.95])
-    # Extra notes are never settled: fewer of them where fewer notes are asked for.
-    extra_share = rng.choice([0.0, 0.05, 0.15]) * (1.0 - known_share)
-    true_s, pitch, velocity, extra = _with_extras(
-        source, true_s, pitch, velocity, extra, extra_share, rng
-    )
-    loose_s = true_s + _errors(true_s, rng)
-    known = ~extra & (rng.uniform(size=len(true_s)) < known_share)
-    settled_s = true_s + rng.normal(0, SETTLED_SIGMA_S, len(true_s))
-    wrong = rng.uniform(size=len(true_s)) < SETTLED_WRONG
-    given_s = np.where(known & ~wrong, settled_s, loose_s)
+    true_s, pitch, velocity, extra = _with_extras(source, true_s, pitch, velocity, extra, rng)
+    given_s = true_s + _errors(true_s, rng)
     # Users' velocities are as played, rendered from a score, or all the same.
     if rng.uniform() < 0.3:
         velocity = np.clip(velocity * 0 + rng.uniform(50, 100), 1, 127)
     order = np.argsort(given_s, kind="stable")
-    notes = Expected(given_s[order], pitch[order], velocity[order], known[order])
+    notes = Expected(given_s[order], pitch[order], velocity[order])
     true_s, extra = true_s[order], extra[order]
-    asked = _asked(notes.known, rng)
+    asked = _asked(len(order), rng)
     patches, scalars = make_patches(source.spectra, notes, asked, source.reference)
     shift_s = true_s[asked] - grid_steps(notes.onset_s[asked]) / 100.0
     targets = soft_targets(shift_s, extra[asked], TARGET_SIGMA_S)
@@ -91,9 +80,9 @@ def _errors(true_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return errors
 
 
-def _with_extras(source, true_s, pitch, velocity, extra, extra_share, rng):
+def _with_extras(source, true_s, pitch, velocity, extra, rng):
     """Add notes that were not played, near notes that were."""
-    count = rng.binomial(len(true_s), extra_share)
+    count = rng.binomial(len(true_s), rng.choice([0.0, 0.05, 0.15]))
     near = rng.integers(0, len(true_s), count)
     time_s = true_s[near] + rng.uniform(-0.3, 0.3, count)
     moves = np.array([-12, 12, -24, 19, -1, 1, -2, 2, 7, -7, 3, -3, 4, -4, 5, -5])
@@ -110,20 +99,11 @@ def _with_extras(source, true_s, pitch, velocity, extra, extra_share, rng):
     )
 
 
-def _asked(known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return up to 32 rows, away from the ends, where context is lacking; never none.
-
-    As in the second look, settled notes are not asked for, unless too few others are left.
-    """
-    rows = np.flatnonzero(~known)
-    if len(rows) < CHUNK:
-        rows = np.arange(len(known))
-        middle = rows[len(rows) // 4 : len(rows) // 4 + CHUNK]
-        known[middle] = False
-        return middle
-    spare = len(rows) - CHUNK
+def _asked(n_notes: int, rng: np.random.Generator) -> np.ndarray:
+    """Return 32 consecutive rows, away from the ends, where context is lacking."""
+    spare = max(0, n_notes - CHUNK)
     start = int(rng.integers(spare // 4, spare - spare // 4 + 1))
-    return rows[start : start + CHUNK]
+    return np.arange(start, min(start + CHUNK, n_notes))
 
 
 def _padded(*parts: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -1,7 +1,7 @@
-"""From spectra and loose notes to onsets: coarse warp if needed, two looks, joint decoding.
+"""From spectra and loose notes to onsets: coarse warp if needed, the network, joint decoding twice.
 
-The first look takes each note where it is expected. What it settles tells how far the notes tend to
-be off, and where; the second look, at the notes in doubt only, knows that and the settled notes.
+The notes that the first decoding is sure of tell by how much notes tend to be off, and where; the
+second decoding knows that. If each note is off by an error of its own, it changes nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from .spectra import LONG_FPS, Spectra
 
 log = logging.getLogger(__name__)
 PROBED = 256  # notes that are asked whether the input is close already
-CLOSE_SHARE = 0.7  # of the probed notes heard where expected: no coarse warp is needed
+CLOSE_SHARE = 0.85  # of the probed notes heard where expected: no coarse warp is needed
+WARP_GAIN = 0.05  # by which a coarse warp must raise that share to be used
 ANOTHER_PIECE_SHARE = 0.35  # fewer notes heard than this: not this recording
-SETTLED = 0.9  # confidence above which a note is not looked at again
+SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is kept at the interpolated position
 TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
 LOWEST_RATE = 0.002
@@ -59,7 +60,7 @@ def locate(
     runner: Runner | None = None,
     *,
     joint: bool = True,
-    second_look: bool = True,
+    tendency: bool = True,
 ) -> Located:
     """Find the onset of each note.
 
@@ -71,7 +72,7 @@ def locate(
         Note table, on the 88 keys.
     runner
         The network; by default the released one.
-    joint, second_look
+    joint, tendency
         False switches the ingredient off (ablations).
 
     Raises
@@ -90,7 +91,7 @@ def locate(
     pitch = notes["pitch"].to_numpy(np.int64)[order]
     velocity = notes["velocity"].to_numpy(np.float64)[order]
     expected_s, warped = finder.expected(notes, onset_s, order, pitch, velocity)
-    found = finder.find(expected_s, pitch, velocity, second_look)
+    found = finder.find(expected_s, pitch, velocity, tendency)
     heard = np.mean(~np.isnan(found.onset_s))
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(
@@ -116,10 +117,13 @@ class _Finder:
     def expected(self, notes, onset_s, order, pitch, velocity) -> tuple[np.ndarray, bool]:
         """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
         sorted_s = onset_s[order]
-        if self._heard_share(sorted_s, pitch, velocity) >= CLOSE_SHARE:
+        heard = self._heard_share(sorted_s, pitch, velocity)
+        if heard >= CLOSE_SHARE:
             return sorted_s, False
-        warp = coarse_warp(self.spectra, notes)
-        return np.maximum.accumulate(warp(sorted_s)), True
+        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(sorted_s))
+        if self._heard_share(warped_s, pitch, velocity) <= heard + WARP_GAIN:
+            return sorted_s, False
+        return warped_s, True
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
@@ -131,42 +135,24 @@ class _Finder:
         probe = np.unique(
             (starts[:, None] + np.arange(PROBED // n_runs)).clip(max=len(onset_s) - 1)
         )
-        unknown = Expected(onset_s, pitch, velocity, np.zeros(len(onset_s), bool))
+        unknown = Expected(onset_s, pitch, velocity)
         posterior = self.runner.posterior(self.spectra, self.reference, unknown, probe)
         decoded = decode(onset_s[probe], pitch[probe], posterior, joint=self.joint)
         sure = self.runner.confidence(decoded.probability) > UNCERTAIN
         return float(np.mean(~np.isnan(decoded.onset_s) & sure))
 
-    def find(self, expected_s, pitch, velocity, second_look: bool) -> Decoded:
-        """Decode all notes, and those in doubt a second time."""
+    def find(self, expected_s, pitch, velocity, tendency: bool) -> Decoded:
+        """Decode all notes; then again, knowing where notes tend to be found."""
+        notes = Expected(expected_s, pitch, velocity)
         rows = np.arange(len(expected_s))
-        notes = Expected(expected_s, pitch, velocity, np.zeros(len(rows), bool))
         posterior = self.runner.posterior(self.spectra, self.reference, notes, rows)
         posterior = _with_rate(posterior)
         first = decode(expected_s, pitch, posterior, joint=self.joint)
-        if not second_look:
+        if not tendency:
             return first
         centre_s, width_s = _tendency(first, expected_s, self._settled(first))
         posterior *= _prior(grid_steps(expected_s) / LONG_FPS, expected_s + centre_s, width_s)
         posterior /= posterior.sum(axis=1, keepdims=True)
-        first = decode(expected_s, pitch, posterior, joint=self.joint)
-        settled = self._settled(first)
-        doubt = np.flatnonzero(~settled)
-        if not len(doubt) or not settled.any():
-            return first
-        given_s = np.where(settled, first.onset_s, expected_s)
-        order = np.argsort(given_s, kind="stable")
-        known = Expected(given_s[order], pitch[order], velocity[order], settled[order])
-        place = np.empty_like(order)
-        place[order] = rows
-        asked = np.sort(place[doubt])
-        again = self.runner.posterior(self.spectra, self.reference, known, asked)
-        doubt = order[asked]
-        again = _with_rate(again)
-        again *= _prior(
-            grid_steps(expected_s[doubt]) / LONG_FPS, (expected_s + centre_s)[doubt], width_s
-        )
-        posterior[doubt] = again / again.sum(axis=1, keepdims=True)
         return decode(expected_s, pitch, posterior, joint=self.joint)
 
     def _settled(self, decoded: Decoded) -> np.ndarray:

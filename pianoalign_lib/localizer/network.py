@@ -19,7 +19,7 @@ CHUNK = 32  # consecutive notes that a training batch, and attention, keep toget
 
 @dataclass(frozen=True)
 class LocalizerConfig:
-    """What the network looks at; the ablations switch one thing off (or attention on).
+    """What the network looks at; the ablations switch one thing off or on.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class LocalizerConfig:
     short
         See the short window and the broad bands.
     context
-        See the other notes.
+        See where the other notes are expected (it does not help: an ablation).
     attention
         Neighbouring notes exchange what they found, by self-attention.
     """
@@ -38,7 +38,7 @@ class LocalizerConfig:
     width: int = 48
     dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)
     short: bool = True
-    context: bool = True
+    context: bool = False
     attention: bool = False
 
 

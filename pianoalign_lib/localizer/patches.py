@@ -26,7 +26,7 @@ GROUPS = {  # channels of each kind, in their order
     "long": len(LONG_ROWS),
     "short": len(HARMONICS) * PER_STEP_SHORT,
     "bands": N_BANDS * PER_STEP_BANDS,
-    "context": 2 * (len(CONTEXT_PITCHES) + 1),
+    "context": len(CONTEXT_PITCHES) + 1,
 }
 N_CHANNELS = sum(GROUPS.values())
 N_SCALARS = 3  # pitch, velocity, the recording's level
@@ -39,14 +39,11 @@ class Expected:
     Attributes
     ----------
     onset_s, pitch, velocity : np.ndarray [shape=(n_notes,)]
-    known : np.ndarray [shape=(n_notes,), dtype=bool]
-        True where the onset is settled to a few milliseconds.
     """
 
     onset_s: np.ndarray
     pitch: np.ndarray
     velocity: np.ndarray
-    known: np.ndarray
 
 
 def grid_steps(onset_s: np.ndarray) -> np.ndarray:
@@ -114,30 +111,24 @@ def _bands(levels: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _context(notes: Expected, centre: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """Expected onsets of all other notes at related pitches, those not settled and those settled.
+    """Expected onsets at related pitches and, last, at all.
 
     An onset between two steps is shared out between them, so that its exact time is not lost.
     """
     first, last = centre[0] - CENTRE - 1, centre.max() + N_STEPS - CENTRE + 2
     begin, end = np.searchsorted(notes.onset_s, [first * STEP_S, last * STEP_S])
     margin = max(CONTEXT_PITCHES)
-    n_columns = 128 + 2 * margin + 1
-    roll = np.zeros((2, last - first + 2, n_columns), np.float32)
+    every = 128 + 2 * margin  # the column of all pitches
+    roll = np.zeros((last - first + 2, every + 1), np.float32)
     time = notes.onset_s[begin:end] * LONG_FPS - first
     step = np.floor(time).astype(np.int64)
     later = time - step
     column = notes.pitch[begin:end].astype(np.int64) + margin
-    kind = notes.known[begin:end].astype(np.int64)
     for shift, weight in ((0, 1.0 - later), (1, later)):
-        np.add.at(roll, (kind, step + shift, column), weight)
-        np.add.at(roll, (kind, step + shift, np.full(len(step), n_columns - 1)), 0.25 * weight)
+        np.add.at(roll, (step + shift, column), weight)
+        np.add.at(roll, (step + shift, np.full(len(step), every)), 0.25 * weight)
     roll = np.minimum(roll * 128.0, 255.0).astype(np.uint8)
     steps = (centre[:, None] + np.arange(-CENTRE, N_STEPS - CENTRE) - first)[:, :, None]
-    columns = np.concatenate(
-        [
-            pitch[:, None] + margin + np.array(CONTEXT_PITCHES),
-            np.full((len(pitch), 1), n_columns - 1),
-        ],
-        axis=1,
-    )[:, None, :]
-    return np.concatenate([roll[kind][steps, columns] for kind in (0, 1)], axis=2)
+    related = pitch[:, None] + margin + np.array(CONTEXT_PITCHES)
+    columns = np.pad(related, ((0, 0), (0, 1)), constant_values=every)[:, None, :]
+    return roll[steps, columns]
