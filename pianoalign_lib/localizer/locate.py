@@ -22,8 +22,8 @@ from .spectra import LONG_FPS, Spectra
 
 log = logging.getLogger(__name__)
 PROBED = 256  # notes that are asked whether the input is close already
-CLOSE_SHARE = 0.85  # of the probed notes heard where expected: no coarse warp is needed
-WARP_GAIN = 0.05  # by which a coarse warp must raise that share to be used
+CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
+WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
 ANOTHER_PIECE_SHARE = 0.35  # fewer notes heard than this: not this recording
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is kept at the interpolated position
