@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from .errors import PianoAlignError
@@ -55,19 +56,17 @@ def figure4_field(
     data = _data(field, condition, tolerance_ms)
     sets = [name for name in sorted_sets(field) if (data["test_set"] == name).any()]
     with style():
-        figure = Figure(figsize=(4.2 + 4.0 * (len(sets) - 1), 4.6))
+        figure = Figure(figsize=(4.6 + 4.2 * (len(sets) - 1), 5.2))
         panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
         for axes, name in zip(panels, sets, strict=True):
             _draw(axes, data[data["test_set"] == name])
-            axes.set(title=set_label(name).capitalize(), xlabel="Speed (× real time, one core)")
+            title = f"{set_label(name).capitalize()}; {field_condition_label(condition)}"
+            axes.set(title=title, xlabel="Speed (× real time, one core)")
         panels[0].set(ylabel=f"Notes within {tolerance_ms} ms (%)", ylim=(0, 100))
         panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        for method in TOOLS:
-            if method != "none" and (data["method"] == method).any():
-                panels[0].plot([], [], linestyle="", label=TOOLS[method].label, **_look(method))
-        panels[0].plot([], [], label=TOOLS["none"].label, **_INPUT)
-        figure.legend(loc="outside lower center", ncols=min(3, 1 + len(sets)))
-        figure.suptitle(field_condition_label(condition), fontsize=11, x=0.02, ha="left")
+        figure.legend(
+            handles=_legend(set(data["method"])), loc="outside upper center", ncols=1 + len(sets)
+        )
     return figure, data
 
 
@@ -115,6 +114,13 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
         1.0, 0.01, " real time", transform=axes.get_xaxis_transform(), fontsize=9, color=MUTED,
         va="bottom",
     )  # fmt: skip
+
+
+def _legend(shown: set[str]) -> list[Line2D]:
+    # Not drawn into a panel: an empty line without clipping would widen the margins.
+    tools = [method for method in TOOLS if method in shown and method != "none"]
+    lines = [Line2D([], [], linestyle="", label=TOOLS[m].label, **_look(m)) for m in tools]
+    return [*lines, Line2D([], [], label=TOOLS["none"].label, **_INPUT)]
 
 
 def _look(method: str) -> dict[str, Any]:

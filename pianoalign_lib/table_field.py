@@ -86,7 +86,13 @@ def table7_field(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
             _cell(row, lambda row: Number(row["start_cpu_s"], 1)),
             _cell(row, lambda row: Number(row["peak_mib"])),
         ])  # fmt: skip
-    own = [size_note(found), _COST, _MATCHING, f"Versions: {field_versions(field)}."]
+    own = [
+        size_note(found),
+        *_failures(field),
+        _COST,
+        _MATCHING,
+        f"Versions: {field_versions(field)}.",
+    ]
     caption = (
         "Table 7a. The field side by side: notes within a tolerance (%) and cost; "
         f"{condition_label(MAIN)}"
@@ -134,7 +140,7 @@ def table7_extra(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         if isinstance(whole, Missing):
             rows.append([*names, *[whole] * 5])
             continue
-        lost = 100 * (whole["acc_10ms"] - row["acc_10ms"])
+        lost = round(100 * (whole["acc_10ms"] - row["acc_10ms"]), 1) + 0.0  # never -0.0
         rows.append([
             *names, Percent(row["acc_10ms"]), Percent(row["acc_50ms"]),
             Number(lost, 1), _flagged(row, "played_flagged"), _flagged(row, "extra_flagged"),
@@ -158,7 +164,8 @@ def field_condition_label(condition: str) -> str:
 def field_scores(field: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``field.csv`` that hold results."""
     rows = field[field["condition"].notna()]
-    return rows.assign(calibrated=rows["calibrated"].astype(bool))
+    whole = {"calibrated": bool, "n_recordings": int, "n_notes": int, "failures": int}
+    return rows.astype(whole)
 
 
 def not_run(field: pd.DataFrame) -> dict[str, str]:
@@ -195,6 +202,16 @@ def _percent(name: str) -> Callable[[dict], Cell]:
 def _speed(row: dict) -> Cell:
     # The untouched input costs nothing worth a number.
     return Missing("–") if row["method"] == "none" else Number(60 / row["cpu_s_per_minute"], 1)
+
+
+def _failures(field: pd.DataFrame) -> list[str]:
+    """Say which tools failed on recordings, under any condition."""
+    rows = field_scores(field)
+    counts = rows[~rows["calibrated"]].groupby("method")["failures"].sum()
+    failed = [f"{TOOLS[str(name)].label} {count} times" for name, count in counts.items() if count]
+    if not failed:
+        return []
+    return [f"Ended with an error, so that notes kept their input onsets: {', '.join(failed)}."]
 
 
 def _flagged(row: dict, name: str) -> Cell:

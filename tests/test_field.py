@@ -279,6 +279,10 @@ def test_tables_and_their_missing_rows() -> None:
     assert frame.loc["none", "speed"] == "–"
     assert frame.loc["parangonar", "acc_5ms"] == "not run: parangonar is not installed"
     assert "transkun 2.0.1" in table.markdown()
+    assert "1 recordings with 4 notes" in table.notes[0]
+    assert not any("error" in note for note in table.notes)
+    failed = toy_field().assign(failures=2)
+    assert any("Transkun + matching 4 times" in note for note in table7_field(failed).notes)
 
     frame = table7_extra(toy_field()).frame().set_index("method")
     assert frame.loc["transkun", "extra_flagged"] == 50.0
