@@ -66,7 +66,8 @@ def project() -> dict:
 
 
 def direct_requirements() -> dict[str, Requirement]:
-    texts = project()["dependencies"] + project()["optional-dependencies"]["test"]
+    extras = project()["optional-dependencies"]
+    texts = project()["dependencies"] + extras["reproduce"] + extras["test"]
     return {canonicalize_name(each.name): each for each in map(Requirement, texts)}
 
 
