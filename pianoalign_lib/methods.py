@@ -46,7 +46,7 @@ class Placement:
 
 
 # Ablations of the localizer that need no other weights.
-DECODING_ABLATIONS = {"independent": {"joint": False}, "one_look": {"second_look": False}}
+DECODING_ABLATIONS = {"independent": {"joint": False}, "no_tendency": {"tendency": False}}
 Aligner = Callable[[pd.DataFrame], Placement]
 
 
