@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .config import CorpusPaths
 
 STOPPED = "stopped; the same command goes on from here"
-CORPORA = ("demo", "maps", "maestro")
+CORPORA = ("demo", "maps", "maestro", "asap")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,8 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--split", choices=("eval", "train"), default="eval")
     render.add_argument(
         "--folder",
-        help="where MAPS or MAESTRO is; default: $PIANOALIGN_MAPS (else what was fetched) or "
-        "$PIANOALIGN_MAESTRO",
+        help="where MAPS, MAESTRO or ASAP is; default: $PIANOALIGN_MAPS, $PIANOALIGN_MAESTRO or "
+        "$PIANOALIGN_ASAP (MAPS and ASAP: else what was fetched)",
     )
     render.add_argument(
         "--allow-partial", action="store_true", help="go on without missing or broken recordings"
@@ -86,6 +86,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
     _add(commands, "latency", _latency, "measure how long after its label a note sounds")
     _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
+    localizer = commands.add_parser("localizer", help="train the aligner that is released")
+    localizer_steps = localizer.add_subparsers(required=True, metavar="STEP")
+    _add(localizer_steps, "prepare", _localizer_prepare, "augment recordings, compute spectra")
+    for name, run, text in (
+        ("train", _localizer_train, "train one network; goes on after a stop"),
+        ("release", _localizer_release, "calibrate one network and write its ONNX file"),
+    ):
+        step = _add(localizer_steps, name, run, text)
+        step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")
     notebook = _add(commands, "notebook", _notebook, "execute one notebook")
     notebook.add_argument("name", help="for example 03_ablations")
     _add(commands, "report", _report, "put all tables and figures on one page")
@@ -130,6 +139,10 @@ def _fetch(arguments: argparse.Namespace) -> None:
         from .corpora.demo.fetch import fetch
 
         fetch(paths.sources, paths.data / "downloads")
+    elif paths.corpus == "asap":
+        from .corpora.asap.fetch import fetch_asap
+
+        fetch_asap(paths.sources, paths.data / "downloads")
     else:
         raise ConfigError(
             f"{paths.corpus}: is not fetched here (over 100 GB); get it from its own site and name "
@@ -143,6 +156,11 @@ def _render(arguments: argparse.Namespace) -> None:
         from .corpora.demo.render import render
 
         render(paths, params, arguments.split, arguments.jobs)
+        return
+    if paths.corpus == "asap":
+        from .corpora.asap.render import render_asap
+
+        render_asap(paths, params, arguments.jobs, folder=arguments.folder)
         return
     from .corpora.maestro import prepare_maestro
     from .corpora.maps.prepare import prepare_maps
@@ -192,6 +210,27 @@ def _sensitivity(arguments: argparse.Namespace) -> None:
 
     paths, params = _corpus(arguments)
     run_sensitivity(paths, params, arguments.jobs)
+
+
+def _localizer_prepare(arguments: argparse.Namespace) -> None:
+    from .localizer.sources import build_sources
+
+    paths, params = _corpus(arguments)
+    build_sources(paths.root, params, params["localizer"]["share"], arguments.jobs)
+
+
+def _localizer_train(arguments: argparse.Namespace) -> None:
+    from .localizer.training import train_localizer
+
+    paths, params = _corpus(arguments)
+    print(train_localizer(paths.root, params, arguments.variant))
+
+
+def _localizer_release(arguments: argparse.Namespace) -> None:
+    from .localizer.release import release_localizer
+
+    paths, params = _corpus(arguments)
+    print(release_localizer(paths.root, params, arguments.variant))
 
 
 def _notebook(arguments: argparse.Namespace) -> None:

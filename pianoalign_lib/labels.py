@@ -18,6 +18,14 @@ METHODS = {
     "crnn_200fps": "CRNN, 200 frames/s",
     "dtw": "DTW",
     "hybrid": "DTW + CRNN",
+    "localizer": "Localizer",
+    "localizer_independent": "Localizer, notes decoded singly",
+    "localizer_no_tendency": "Localizer, decoded once",
+    "localizer_short_run": "Localizer, short training",
+    "localizer_no_short_window": "Short training, without the short window",
+    "localizer_no_augmentation": "Short training, without augmentation",
+    "localizer_context": "Short training, with context",
+    "localizer_attention": "Short training, with self-attention",
 }
 # Test sets of real recordings.
 REAL_SETS = ("ENSTDkCl", "ENSTDkAm")

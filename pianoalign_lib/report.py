@@ -29,6 +29,7 @@ NOTEBOOK_TITLES = {
     "03_ablations": "Ablations",
     "04_dtw_comparison": "Comparison with DTW",
     "05_real_recordings": "Real recordings, and the verdict on every claim",
+    "06_localizer": "The localizer beside other tools, and its ablations",
 }
 TABLES = {
     "claims": "05_real_recordings",
@@ -39,6 +40,10 @@ TABLES = {
     "table4_frame_rate": "03_ablations",
     "table5_dtw": "04_dtw_comparison",
     "table6_real": "05_real_recordings",
+    "table7_field": "06_localizer",
+    "table7_conditions": "06_localizer",
+    "table7_extra": "06_localizer",
+    "table8_localizer": "06_localizer",
 }
 # Studies that only a corpus with real recordings has; tables and figures of the notebook's stage.
 MAPS_TABLES = {
@@ -92,6 +97,22 @@ FIGURES = {
         "40 ms.",
         "Line plot of the median onset error in milliseconds, on a logarithmic scale, against a "
         "tempo deviation from −20 to +20 percent, a line per method.",
+    ),
+    "figure4_field": ShownFigure(
+        "06_localizer",
+        "Figure 4. Accuracy against speed.",
+        "Every tool of table 7: notes within 10 ms of the true onset against its speed on one "
+        "core. Hollow markers: each recording’s median error removed.",
+        "Scatter plots of accuracy against speed, on a logarithmic scale, a marker per tool and a "
+        "panel per test set.",
+    ),
+    "figure_reliability": ShownFigure(
+        "06_localizer",
+        "What the localizer’s confidence is worth.",
+        "The share of notes that are right within 10 ms against the confidence that the localizer "
+        "gave them, in ten bins, and below how many notes fall into each.",
+        "Line plot of the share of right notes against confidence, a line per test set, beside the "
+        "diagonal; below it a histogram of the confidence.",
     ),
 }
 MAPS_FIGURES = {

@@ -53,6 +53,9 @@ def predictions(
                         spread = 0.5
                     if condition == "exact" and method == "dtw":
                         spread = 0.012
+                    sure = np.full(notes, np.nan)
+                    if method.startswith("localizer"):
+                        spread, sure = 0.003, rng.uniform(size=notes)
                     found = given if method == "none" else true + rng.normal(0, spread, notes)
                     frames.append(
                         pd.DataFrame(
@@ -68,7 +71,7 @@ def predictions(
                                 "onset_true_s": true,
                                 "onset_in_s": given,
                                 "onset_s": np.where(placed, found, given),
-                                "confidence": np.float32(np.nan),
+                                "confidence": sure.astype(np.float32),
                                 "placed": placed,
                             }
                         )

@@ -22,6 +22,7 @@ from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.evaluation import write_metrics
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notebooks import run_notebook
+from pianoalign_lib.peers.registry import TOOLS
 from pianoalign_lib.report import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -170,15 +171,27 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
     for method, rows in pd.concat(parts).groupby("method"):
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
+    write_field(paths)
+
+
+def write_field(paths: CorpusPaths) -> None:
+    """Write ``field.csv``: some tools with the scores of the metrics, the others not run."""
+    rows = pd.read_csv(paths.results / "metrics.csv")
+    rows = rows[rows["method"].isin(TOOLS) & (rows["test_set"] == "test")]
+    rows = rows.assign(cpu_s_per_minute=0.5, start_cpu_s=1.0, peak_mib=200.0, failures=0)
+    others = pd.DataFrame({"method": [name for name in TOOLS if name not in set(rows["method"])]})
+    field = pd.concat([rows, others.assign(not_run="not installed")])
+    field = field.assign(extra_flagged=np.nan, played_flagged=np.nan, versions=None)
+    field.to_csv(paths.results / "field.csv", index=False)
 
 
 def contents(paths: CorpusPaths) -> dict[str, bytes]:
-    """Return every file below results and figures, but for the metrics, by its path."""
+    """Return every file below results and figures, but for the scores, by its path."""
     files = [file for top in (paths.results, paths.figures) for file in top.rglob("*.*")]
     return {
         file.relative_to(paths.root).as_posix(): file.read_bytes()
         for file in files
-        if file.is_file() and not file.name.startswith("metrics")
+        if file.is_file() and not file.name.startswith(("metrics", "field"))
     }
 
 

@@ -254,13 +254,18 @@ ENTRY = {
 }
 NETWORK = {"checkpoints", "decoding", "features", "inference", "models/crnn"}
 # What a stage's module imports but that stage does not use.
+LOCALIZER = {
+    f"localizer/{path.stem}" for path in (ROOT / "pianoalign_lib" / "localizer").glob("*.py")
+}
 UNUSED = {
-    "predict_none": NETWORK | {"dtw"},
-    "predict_dtw": NETWORK,
-    "predict_hybrid": {"dtw"},  # it reads what predict_dtw wrote
-    "predict_crnn_of": {"dtw"},
-    "predict_seed": {"dtw"},
-    "predict@": {"dtw"},
+    "predict_none": NETWORK | LOCALIZER | {"dtw"},
+    "predict_dtw": NETWORK | LOCALIZER,
+    "predict_hybrid": LOCALIZER | {"dtw"},  # it reads what predict_dtw wrote
+    "predict_crnn_of": LOCALIZER | {"dtw"},
+    "predict_localizer": NETWORK | {"dtw"},
+    "predict_seed": LOCALIZER | {"dtw"},
+    "predict@": LOCALIZER | {"dtw"},
+    "sensitivity": LOCALIZER,
 }
 
 
