@@ -20,7 +20,7 @@ from .checkpoints import load_checkpoint
 from .config import CorpusPaths, variant_config
 from .decoding import place_notes
 from .dtw import audio_features, map_notes, note_features, warping_path
-from .errors import ConfigError
+from .errors import ConfigError, InputError
 from .features import compute_features
 from .inference import RecordingEncoder
 
@@ -110,7 +110,10 @@ def _localizer(method: str, audio: np.ndarray, root: Path) -> Aligner:
     spectra = compute_spectra(audio, SAMPLE_RATE)
 
     def place(notes: pd.DataFrame) -> Placement:
-        found = locate(spectra, notes, runner, **options)
+        try:
+            found = locate(spectra, notes, runner, **options)
+        except InputError:  # taken for another piece: no note is placed
+            return replace(_keep(notes), placed=np.zeros(len(notes), bool))
         length_s = (notes["offset_s"] - notes["onset_s"]).to_numpy()
         return Placement(
             found.onset_s,

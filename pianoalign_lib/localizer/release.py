@@ -6,6 +6,7 @@ probability to whether the onset is right within 10 ms (Platt 1999).
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, InputError
 from ..files import atomic_path
 from ..perturb import Condition, generator, perturb
 from .examples import Source
@@ -82,7 +83,10 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
 def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float]:
     """Return slope and intercept on the logit, by Newton's method on the log-likelihood."""
     plain = replace(runner, calibration=(1.0, 0.0))
-    pairs = [_outcomes(plain, source) for source in sources]
+    pairs = []
+    for source in sources:
+        with contextlib.suppress(InputError):  # so noisy that it is taken for another piece
+            pairs.append(_outcomes(plain, source))
     probability, right = (np.concatenate(part) for part in zip(*pairs, strict=True))
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
