@@ -123,6 +123,6 @@ def figure_reliability(
             title=f"Confidence of the localizer; {condition_label(condition)}",
             ylabel=f"Right within {1000 * tolerance_s:g} ms (%)", ylim=(0, 101), xlim=(0, 1),
         )  # fmt: skip
-        above.legend(loc="upper left")
+        figure.legend(loc="outside upper left")
         below.set(xlabel="Confidence", ylabel="Notes (%)")
     return figure, data

@@ -149,7 +149,7 @@ def test_figure_takes_its_method_and_condition_only() -> None:
     chosen = given[(given["method"] == "localizer") & (given["condition"] == "note100")]
     assert data["notes"].sum() == chosen["placed"].sum()
     assert set(data["test_set"]) == {"test", "room"}
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(labels) == 2
     error = 100 * calibration_error(data[data["test_set"] == "test"])
     assert f"{error:.1f} points" in labels[0]
