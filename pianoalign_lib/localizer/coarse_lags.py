@@ -1,8 +1,9 @@
 """How far the notes lag behind a rough warp: the lag and its pace, tracked through the recording.
 
-Every note tells, from the rise of its own rows, how likely each lag is; a note alone is often wrong,
-but those of a few seconds share their lag. The lag is tracked with its pace as a second state, which
-changes slowly (Viterbi), so that a trill or an ostinato cannot pull the warp to the next beat.
+Every note tells, from the rise of its own rows, how likely each lag is; a note alone is often
+wrong, but those of a few seconds share their lag. The lag is tracked with its pace as a second
+state, which changes slowly (Viterbi), so that a trill or an ostinato cannot pull the warp to the
+next beat.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def load_runner(name: str = DEFAULT, folder: Path = WEIGHTS) -> Runner:
     path = folder / f"{name}.onnx"
     if not path.is_file():
         raise CheckpointError(
-            f"{path}: not found; install pianoalign again or run 'make localizer'"
+            f"{path}: not found; install pianoalign again or run 'pianoalign localizer release'"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
