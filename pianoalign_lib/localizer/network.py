@@ -45,7 +45,8 @@ class LocalizerConfig:
 class Localizer(nn.Module):
     """Patches → log-probabilities."""
 
-    visible: torch.Tensor
+    scale: torch.Tensor
+    level: torch.Tensor
 
     def __init__(self, config: LocalizerConfig) -> None:
         super().__init__()

@@ -75,8 +75,10 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
         If the recording is missing, unreadable, empty, silent, or holds samples that are no
         numbers.
     """
-    name = str(audio) if isinstance(audio, (str, Path)) else "recording"
-    blocks = _file_blocks(Path(name)) if name != "recording" else _array_blocks(audio, sample_rate)
+    if isinstance(audio, (str, Path)):
+        name, blocks = str(audio), _file_blocks(Path(audio))
+    else:
+        name, blocks = "recording", _array_blocks(audio, sample_rate)
     banks = [
         _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW)),
         _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW)),
