@@ -55,17 +55,23 @@ def run_align(arguments: argparse.Namespace) -> None:
     from .aligner import align
 
     result = align(arguments.recording, arguments.midi, method=arguments.method)
-    with ExitStack() as stack:  # each file is renamed only once all of them have been written
-        paths = {name: stack.enter_context(atomic_path(path)) for name, path in outputs.items()}
-        result.to_midi(paths["output"])
-        if "notes" in paths:
-            result.to_csv(paths["notes"])
-        if "report" in paths:
-            result.write_report(paths["report"])
+    contents = {"output": result.midi_bytes()}
+    if "notes" in outputs:
+        contents["notes"] = result.csv_text().encode()
+    if "report" in outputs:
+        contents["report"] = result.report_html().encode()
+    _write_all({outputs[name]: content for name, content in contents.items()})
     seconds = time.perf_counter() - start_s
     print(result.summary())
     written = ", ".join(str(path) for path in outputs.values())
     print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
+
+
+def _write_all(contents: dict[Path, bytes]) -> None:
+    """Write all files or none: each is renamed only once all of them have been written."""
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            stack.enter_context(atomic_path(path)).write_bytes(content)
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:

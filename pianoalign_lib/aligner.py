@@ -11,14 +11,15 @@ import pandas as pd
 from .alignment import ALIGNED, UNCERTAIN, Alignment, Placed, assemble
 from .errors import CheckpointError, ConfigError, InputError
 from .midi_files import MidiScore, read_midi_score
-from .notes import HIGHEST_PITCH, LOWEST_PITCH, apply_pedal
 from .recording_input import Recording, open_recording
 from .retiming import note_warp
 
 if TYPE_CHECKING:
     from .config import CorpusPaths
 
+LOWEST_PITCH, HIGHEST_PITCH = 21, 108
 METHODS = ("localizer", "crnn", "dtw", "hybrid")
+LONGER_TIMES, LONGER_S = 4.0, 600.0  # by how much a MIDI file may be longer than the recording
 TRAINED_ON = "maps"  # the corpus whose network is taken for crnn and hybrid: it holds up on both
 
 
@@ -69,6 +70,7 @@ def align(
 
     spectra = compute_spectra(recording.source, recording.sample_rate)
     notes, copies = _struck_keys(score, rows)
+    _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     try:
         if method == "localizer":
             from .localizer.locate import locate
@@ -76,7 +78,7 @@ def align(
             found = locate(spectra, notes)
             placed = Placed(found.onset_s, found.confidence, found.status)
         else:
-            placed = _place_otherwise(method, recording, notes)
+            placed = _place_otherwise(method, recording, notes, score)
     except InputError as error:
         if recording.name in str(error) or score.name in str(error):
             raise
@@ -96,11 +98,19 @@ def _piano_rows(score: MidiScore) -> np.ndarray:
     return rows
 
 
+def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None:
+    """Refuse a MIDI file so long that no tempo could make it the recording's."""
+    if midi_s > LONGER_TIMES * audio_s + LONGER_S:
+        raise InputError(
+            f"{midi}: lasts {midi_s / 60:,.0f} minutes, and {audio} {audio_s / 60:,.1f}; check "
+            "that the two belong together, or the MIDI file's tempo"
+        )
+
+
 def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the piano notes as the keys that are struck, and which of these each note is.
 
-    Where two tracks have the same note at the same time, one key is struck. Notes last as long as
-    the pedal holds them.
+    Where two tracks have the same note at the same time, one key is struck.
     """
     notes = score.notes.iloc[rows]
     onset_s, pitch = notes["onset_s"].to_numpy(), notes["pitch"].to_numpy()
@@ -115,14 +125,18 @@ def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.n
             "offset_s": np.maximum.reduceat(notes["offset_s"].to_numpy(), first),
         }
     )
-    return apply_pedal(keys, score.pedal_changes()), np.cumsum(is_new) - 1
+    return keys, np.cumsum(is_new) - 1
 
 
-def _place_otherwise(method: str, recording: Recording, notes: pd.DataFrame) -> Placed:
-    """Place notes by the paper's network, by DTW, or by both."""
+def _place_otherwise(
+    method: str, recording: Recording, notes: pd.DataFrame, score: MidiScore
+) -> Placed:
+    """Place notes by the paper's network, by DTW, or by both; they last as the pedal holds them."""
     try:
         from .methods import Placement, prepare
+        from .notes import apply_pedal
 
+        notes = apply_pedal(notes, score.pedal_changes())
         audio = recording.samples()
         found: Placement | None = None
         for step in ("dtw", "crnn") if method == "hybrid" else (method,):

@@ -108,20 +108,24 @@ class Alignment:
         return f"{text}; median shift {middle} {unit} (90 % within {low} to {high} {unit})"
 
     def to_midi(self, path: str | Path) -> None:
-        """Write the MIDI file with its notes where they are heard, atomically.
-
-        Tracks, programs, velocities and all other messages stay; they are written in one tempo, 120
-        beats per minute, so bars of a sequencer do not follow the music.
+        """Write `midi_bytes`, atomically.
 
         Raises
         ------
         PianoAlignError
             If the file cannot be written.
         """
-        onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
-        data = retimed_midi(self._score, onset_s, offset_s, self._warp)
         with atomic_path(path) as temporary:
-            temporary.write_bytes(data)
+            temporary.write_bytes(self.midi_bytes())
+
+    def midi_bytes(self) -> bytes:
+        """Return the MIDI file with its notes where they are heard.
+
+        Tracks, programs, velocities and all other messages stay; they are written in one tempo, 120
+        beats per minute, so bars of a sequencer do not follow the music.
+        """
+        onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
+        return retimed_midi(self._score, onset_s, offset_s, self._warp)
 
     def to_csv(self, path: str | Path) -> None:
         """Write `notes` as CSV, times to the microsecond, atomically.
@@ -131,8 +135,11 @@ class Alignment:
         PianoAlignError
             If the file cannot be written.
         """
-        text = self.notes.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-        write_text(path, text)
+        write_text(path, self.csv_text())
+
+    def csv_text(self) -> str:
+        """Return `notes` as CSV, times to the microsecond."""
+        return self.notes.to_csv(index=False, float_format="%.6f", lineterminator="\n")
 
     def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
         """Draw how far the notes moved, and the notes before and after over the recording.
@@ -149,16 +156,20 @@ class Alignment:
         return draw_alignment(self, start_s, seconds)
 
     def write_report(self, path: str | Path) -> None:
-        """Write one HTML page: summary, picture, notes to check. Needs no network to be read.
+        """Write `report_html`, atomically.
 
         Raises
         ------
         PianoAlignError
             If the file cannot be written.
         """
+        write_text(path, self.report_html())
+
+    def report_html(self) -> str:
+        """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .alignment_page import alignment_page
 
-        write_text(path, alignment_page(self))
+        return alignment_page(self)
 
 
 def assemble(
