@@ -13,6 +13,7 @@ N_CANDIDATES = 6  # local peaks of a posterior that are considered
 PEAK_REACH = 3  # bins to each side that make up a peak (7.5 ms)
 SMALLEST_GAP_S = 0.02  # two notes of a pitch are at least this far apart
 LEAST = 1e-9
+BLOCK = 4096  # notes whose posteriors are searched at a time
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def decode(
     """
     if len(onset_s) == 0:
         return Decoded(np.zeros(0), np.zeros(0))
-    time_s, score = _candidates(onset_s, probability)
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(onset_s), BLOCK)]
+    parts = [_candidates(onset_s[block], probability[block]) for block in blocks]
+    time_s, score = (np.concatenate(part) for part in zip(*parts, strict=True))
     if joint:
         chosen = _viterbi(onset_s, pitch, time_s, np.log(score + LEAST))
     else:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..errors import InputError
 from .coarse import coarse_warp
-from .decode import Decoded, decode
+from .decode import BLOCK, Decoded, decode
 from .patches import Expected, grid_steps
 from .posterior import ABSENT, N_BINS, REACH_S, SHIFT_S
 from .runner import Runner, load_runner
@@ -151,7 +151,10 @@ class _Finder:
         if not tendency:
             return first
         centre_s, width_s = _tendency(first, expected_s, self._settled(first))
-        posterior *= _prior(grid_steps(expected_s) / LONG_FPS, expected_s + centre_s, width_s)
+        for start in range(0, len(posterior), BLOCK):
+            part = slice(start, start + BLOCK)
+            grid_s = grid_steps(expected_s[part]) / LONG_FPS
+            posterior[part] *= _prior(grid_s, (expected_s + centre_s)[part], width_s)
         posterior /= posterior.sum(axis=1, keepdims=True)
         return decode(expected_s, pitch, posterior, joint=self.joint)
 
@@ -172,7 +175,7 @@ class _Finder:
 
 
 def _with_rate(posterior: np.ndarray) -> np.ndarray:
-    """Adapt "not heard" to how often it occurs in this piece.
+    """Adapt "not heard" to how often it occurs in this piece, in place.
 
     Training has more extra notes than most MIDI files. Expectation-maximization of the rate
     (Saerens, Latinne, Decaestecker 2002).
@@ -183,10 +186,9 @@ def _with_rate(posterior: np.ndarray) -> np.ndarray:
         odds = rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
         rate = float(np.mean(absent * odds / (absent * odds + 1 - absent)))
         rate = min(max(rate, LOWEST_RATE), 0.9)
-    weights = np.ones(posterior.shape[1])
-    weights[ABSENT] = rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
-    adapted = posterior * weights
-    return adapted / adapted.sum(axis=1, keepdims=True)
+    posterior[:, ABSENT] *= rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
+    posterior /= posterior.sum(axis=1, keepdims=True)
+    return posterior
 
 
 def _tendency(

@@ -115,20 +115,23 @@ def _context(notes: Expected, centre: np.ndarray, pitch: np.ndarray) -> np.ndarr
 
     An onset between two steps is shared out between them, so that its exact time is not lost.
     """
-    first, last = centre[0] - CENTRE - 1, centre.max() + N_STEPS - CENTRE + 2
-    begin, end = np.searchsorted(notes.onset_s, [first * STEP_S, last * STEP_S])
+    steps = centre[:, None] + np.arange(-CENTRE, N_STEPS - CENTRE)
+    # Only the steps that some patch shows: there may be hours between two notes.
+    shown, place = np.unique(steps, return_inverse=True)
+    begin, end = np.searchsorted(notes.onset_s, [(shown[0] - 1) * STEP_S, (shown[-1] + 1) * STEP_S])
     margin = max(CONTEXT_PITCHES)
     every = 128 + 2 * margin  # the column of all pitches
-    roll = np.zeros((last - first + 2, every + 1), np.float32)
-    time = notes.onset_s[begin:end] * LONG_FPS - first
+    roll = np.zeros((len(shown), every + 1), np.float32)
+    time = notes.onset_s[begin:end] * LONG_FPS
     step = np.floor(time).astype(np.int64)
     later = time - step
     column = notes.pitch[begin:end].astype(np.int64) + margin
     for shift, weight in ((0, 1.0 - later), (1, later)):
-        np.add.at(roll, (step + shift, column), weight)
-        np.add.at(roll, (step + shift, np.full(len(step), every)), 0.25 * weight)
+        row = np.searchsorted(shown, step + shift).clip(max=len(shown) - 1)
+        seen = shown[row] == step + shift
+        np.add.at(roll, (row[seen], column[seen]), weight[seen])
+        np.add.at(roll, (row[seen], every), 0.25 * weight[seen])
     roll = np.minimum(roll * 128.0, 255.0).astype(np.uint8)
-    steps = (centre[:, None] + np.arange(-CENTRE, N_STEPS - CENTRE) - first)[:, :, None]
     related = pitch[:, None] + margin + np.array(CONTEXT_PITCHES)
     columns = np.pad(related, ((0, 0), (0, 1)), constant_values=every)[:, None, :]
-    return roll[steps, columns]
+    return roll[place.reshape(steps.shape)[:, :, None], columns]

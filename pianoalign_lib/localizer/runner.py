@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import CheckpointError
 from .patches import Expected, make_patches
+from .posterior import N_BINS
 from .spectra import Spectra
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -49,7 +50,10 @@ class Runner:
             patches, scalars = make_patches(spectra, notes, padded, reference)
             (found,) = self.session.run(None, {"patches": patches, "scalars": scalars})  # type: ignore[attr-defined]
             parts.append(found[: len(batch)])
-        return np.exp(np.concatenate(parts)) if parts else np.zeros((0, 121), np.float32)
+        if not parts:
+            return np.zeros((0, N_BINS + 1), np.float32)
+        scores = np.concatenate(parts)
+        return np.exp(scores, out=scores)
 
     def confidence(self, probability: np.ndarray) -> np.ndarray:
         """Return the calibrated chance that an onset is right within 10 ms."""

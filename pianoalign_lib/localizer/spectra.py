@@ -55,8 +55,11 @@ class Spectra:
     @property
     def reference(self) -> float:
         """Byte value that 95 % of `long` lie below: the recording's level."""
-        counts = np.cumsum(np.bincount(self.long.ravel(), minlength=256))
-        return float(np.searchsorted(counts, 0.95 * counts[-1]))
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(self.long), 6000):  # bincount makes eight bytes of each
+            counts += np.bincount(self.long[start : start + 6000].ravel(), minlength=256)
+        total = np.cumsum(counts)
+        return float(np.searchsorted(total, 0.95 * total[-1]))
 
 
 def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = None) -> Spectra:
@@ -100,7 +103,8 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     n_frames = n_samples * LONG_FPS // SAMPLE_RATE + 1
     for bank, done in zip(banks, parts, strict=True):
         done.append(bank.finish(n_frames * bank.fps // LONG_FPS))
-    long, short, bands = (np.concatenate(done) for done in parts)
+    # One after the other, so that no more than one of them is held twice.
+    long, short, bands = (np.concatenate(parts.pop(0)) for _ in banks)
     return Spectra(long, short, bands, n_samples / SAMPLE_RATE)
 
 
