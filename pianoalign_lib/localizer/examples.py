@@ -9,9 +9,9 @@ import pandas as pd
 
 from .patches import Expected, grid_steps, make_patches
 from .posterior import soft_targets
+from .runner import CHUNK
 from .spectra import Spectra
 
-CHUNK = 32  # consecutive notes of one recording
 AROUND = 48  # notes before and after a chunk that may be heard in its patches
 TARGET_SIGMA_S = 0.003
 EXTRA_CLEAR_S = 0.2  # an extra note of the MIDI is this far from a played one of its pitch

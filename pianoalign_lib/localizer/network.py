@@ -13,8 +13,7 @@ from torch import nn
 
 from .patches import GROUPS, N_CHANNELS, N_SCALARS, N_STEPS
 from .posterior import BINS_PER_STEP, FIRST_STEP, LAST_STEP
-
-CHUNK = 32  # consecutive notes that a training batch, and attention, keep together
+from .runner import CHUNK
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,7 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
     )
     assert program is not None
     proto = program.model_proto
-    for key, value in {"calibration": json.dumps(calibration)}.items():
-        proto.metadata_props.add(key=key, value=value)
+    proto.metadata_props.add(key="calibration", value=json.dumps(calibration))
     with atomic_path(target) as temporary:
         onnx.save(proto, str(temporary))
 

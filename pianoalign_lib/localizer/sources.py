@@ -23,7 +23,8 @@ from ..files import atomic_path
 from ..latency import note_latency
 from ..perturb import generator
 from ..progress import progress
-from .examples import CHUNK, Source, make_source
+from .examples import Source, make_source
+from .runner import CHUNK
 from .spectra import SAMPLE_RATE, Spectra, compute_spectra
 
 LEAST_MEASURED = 8  # notes whose latency is clear
