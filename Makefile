@@ -59,7 +59,7 @@ if [ "$(CORPUS)" = maps ]; then
 fi
 endef
 
-.PHONY: help setup repro retrain test lab clean distclean
+.PHONY: help setup peers repro retrain test lab clean distclean
 
 help:  ## list the targets (default)
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -101,6 +101,9 @@ setup:  ## create .venv and install the locked packages, unless that is done
 	    "$(VENV)/bin/python" -m dvc config --local --unset core.no_scm
 	fi
 	echo "$$want" > "$$stamp"
+
+peers: setup  ## install the other tools of table 7, for `pianoalign field`
+	"$(VENV)/bin/python" -m pip install --quiet --no-deps -r requirements-peers.lock
 
 repro: setup  ## rebuild every table and figure from the shipped checkpoints, then print the tables
 	@$(ACTIVATE)

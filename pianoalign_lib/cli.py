@@ -83,6 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "release", _release, "copy finished training runs to checkpoints/")
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
+    field = _add(commands, "field", _field, "measure a tool of table 7 beside the others")
+    field.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
     _add(commands, "latency", _latency, "measure how long after its label a note sounds")
     _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
@@ -191,6 +193,15 @@ def _predict(arguments: argparse.Namespace) -> None:
 
     paths, params = _corpus(arguments)
     predict(paths, params, arguments.method, arguments.jobs)
+
+
+def _field(arguments: argparse.Namespace) -> None:
+    from .peers.field import run_field
+    from .peers.summary import write_field
+
+    paths, params = _corpus(arguments)
+    run_field(paths, params, arguments.method)  # one process: its CPU time is measured
+    write_field(paths, params)
 
 
 def _metrics(arguments: argparse.Namespace) -> None:

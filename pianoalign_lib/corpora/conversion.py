@@ -6,7 +6,6 @@ is finished, so that a run that was stopped goes on, and one whose files changed
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +22,11 @@ import soundfile as sf
 from ..audio import SAMPLE_RATE, load_audio, write_flac
 from ..config import digest
 from ..errors import CorpusError, PianoAlignError
-from ..files import atomic_path, sha256_file, write_text
+from ..files import atomic_path, sha256_file
 from ..notes import COLUMNS
 from ..progress import progress
 from .recordings import Recording, audio_path, notes_path, write_index
+from .stamps import finished, write_stamp
 
 log = logging.getLogger(__name__)
 SLACK_S = 0.5  # by which an excerpt may be shorter than asked for
@@ -137,33 +137,20 @@ def _leave_ctrl_c() -> None:
 def _convert_once(read_labels: ReadLabels, folder: Path, task: Task) -> Recording | str:
     """Return a converted recording, or what is wrong with its files."""
     try:
-        stamp = folder / "stamps" / f"{task.recording}.json"
         files = [sha256_file(path) for path in (task.audio, task.labels)]
         settings = {
             key: value for key, value in asdict(task).items() if key not in ("audio", "labels")
         }
         job = digest([files, settings])
-        row = _finished(stamp, job, folder)
+        row = finished(folder, task.recording, job)
         if row is None:
             row = _convert(task, read_labels, folder)
-            write_text(stamp, json.dumps({"job": job, "row": asdict(row)}))
+            write_stamp(folder, job, row)
     except PianoAlignError as error:
         return str(error)
     except OSError as error:
         return f"{error.filename or task.audio}: cannot be read ({error.strerror or error})"
     return row
-
-
-def _finished(stamp: Path, job: str, folder: Path) -> Recording | None:
-    try:
-        record = json.loads(stamp.read_text(encoding="utf-8"))
-        row = Recording(**record["row"])
-        same = record["job"] == job
-    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of this version
-        return None
-    audio, notes = audio_path(folder, row.recording), notes_path(folder, row.recording)
-    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio and notes.is_file()
-    return row if whole and same else None
 
 
 def _convert(task: Task, read_labels: ReadLabels, folder: Path) -> Recording:

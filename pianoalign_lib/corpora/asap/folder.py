@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ...errors import CorpusError
 from ..maps.download import git_blob_id
+from ..place import corpus_folder
 
 VARIABLE = "PIANOALIGN_ASAP"
 HOW_TO_GET = (
@@ -58,13 +58,7 @@ def find_folder(given: str | Path | None, fetched: Path) -> Path:
     CorpusError
         If there is none.
     """
-    named = given or os.environ.get(VARIABLE)
-    folder = Path(named).expanduser() if named else fetched
-    if folder.is_dir():
-        return folder
-    if named:
-        raise CorpusError(f"{folder}: no such folder; {HOW_TO_GET}")
-    raise CorpusError(f"ASAP is not here; {HOW_TO_GET}")
+    return corpus_folder("ASAP", VARIABLE, HOW_TO_GET, given, fetched)
 
 
 def find_performances(folder: Path) -> list[Performance]:

@@ -54,48 +54,13 @@ class CalibratedPiano(SoundFontPiano):
         return self._attack_s[row, np.clip(velocity, 1, N_VELOCITIES) - 1]
 
     def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        """Return `notes` as mono audio at `RATE`; the opened SoundFont is kept for the next ones.
-
-        As in the demo corpus, each event falls on its exact sample, a note-off before a note-on.
-        """
-        synth = self._open()
-        n_samples = round(duration_s * self.RATE)
-        sample = np.rint(notes[["offset_s", "onset_s"]].to_numpy() * self.RATE).astype(int)
-        is_on = np.tile([0, 1], (len(notes), 1))
-        order = np.lexsort([is_on.ravel(), sample.ravel()])
-        events = np.stack(
-            [
-                sample.ravel(),
-                is_on.ravel(),
-                np.repeat(notes["pitch"].to_numpy(), 2),
-                np.repeat(notes["velocity"].to_numpy(), 2),
-            ]
-        )[:, order]
-        stereo = np.zeros((n_samples, 2), dtype=np.float32)
-        buffer = stereo.data.cast("B")
-        now, frame_bytes = 0, 8
-        for time, on, key, velocity in [*events.T.tolist(), (n_samples, 0, 0, 0)]:
-            time = min(time, n_samples)
-            if time > now:
-                synth.generate(time - now, buffer[now * frame_bytes : time * frame_bytes])
-                now = time
-            if now >= n_samples:
-                break
-            if on:
-                synth.noteon(0, key, velocity)
-            else:
-                synth.noteoff(0, key)
-        synth.sounds_off()
-        synth.generate(self.RATE // 4)  # what still fades belongs to no later recording
-        return stereo.mean(axis=1)
-
-    def _open(self) -> Any:
+        """Return `notes` as mono audio at `RATE`; the SoundFont stays open for the next ones."""
         if self._synth is None:
-            import tinysoundfont
-
-            self._synth = tinysoundfont.Synth(gain=-6, samplerate=self.RATE)
-            self._synth.program_select(0, self._synth.sfload(str(self._path)), 0, 0)
-        return self._synth
+            self._synth = self._open()
+        audio = self._perform(self._synth, notes, duration_s)
+        self._synth.sounds_off()
+        self._synth.generate(self.RATE // 4)  # what still fades belongs to no later recording
+        return audio
 
     def _calibrate(self) -> np.ndarray:
         """Return the attack in seconds [shape=(88, 127)], measured once and kept on disk."""

@@ -6,7 +6,6 @@ copy. The training performances of the demo corpus are rendered along, on the pi
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ...audio import write_flac
 from ...config import CorpusPaths, digest, topic
-from ...files import atomic_path, sha256_file, write_text
-from ...notes import COLUMNS, read_midi
+from ...files import atomic_path, sha256_file
+from ...notes import COLUMNS
 from ...perturb import generator
 from ...progress import progress
 from ..demo.pianos import Piano
-from ..demo.render import LEAD_S, TAIL_S
+from ..excerpts import TAIL_S, attacked, cut_excerpt, read_performance
 from ..maps.download import git_blob_id
 from ..recordings import Recording, audio_path, notes_path, write_index
 from ..rooms import normalise
+from ..stamps import finished, write_stamp
 from .folder import Performance, find_folder, find_performances
 from .pianos import load_training_piano
 
@@ -121,26 +120,7 @@ def cuts(end_s: float, excerpt_s: float, excerpts: int) -> list[tuple[float, flo
     return [(start_s, start_s + excerpt_s) for start_s in starts_s.round(3).tolist()]
 
 
-@cache
-def _performance(midi: Path) -> pd.DataFrame:
-    """Return a note table, with the end of each note's sound in ``sound_end_s``.
-
-    ``offset_s`` is where the key is released; the pedal only makes the sound longer.
-    """
-    notes = read_midi(midi, pedal=False)
-    return notes.assign(sound_end_s=read_midi(midi, pedal=True)["offset_s"])
-
-
-def _excerpt(notes: pd.DataFrame, job: Job) -> pd.DataFrame:
-    """Return the notes that start in an excerpt, from `LEAD_S` on, with ids of their own."""
-    inside = notes["onset_s"].between(job.start_s, job.end_s, inclusive="left")
-    excerpt = notes[inside].reset_index(drop=True)
-    excerpt["note_id"] = np.arange(len(excerpt), dtype=np.int64)
-    shift_s = LEAD_S - float(excerpt["onset_s"].min())
-    excerpt["onset_s"] += shift_s
-    for column in ("offset_s", "sound_end_s"):
-        excerpt[column] = (excerpt[column] + shift_s).clip(upper=job.end_s + shift_s + TAIL_S)
-    return excerpt
+_performance = cache(read_performance)
 
 
 @cache
@@ -150,17 +130,15 @@ def _piano(name: str, sources: Path, demo_sources: Path) -> Piano:
 
 def _render_one(sources: Path, demo_sources: Path, folder: Path, job: Job) -> Recording:
     """Render a recording unless a finished one with the same settings is there."""
-    stamp = folder / "stamps" / f"{job.recording}.json"
-    row = _finished(stamp, job, folder)
+    row = finished(folder, job.recording, job.key)
     if row is not None:
         return row
     piano = _piano(job.piano, sources, demo_sources)
-    notes = _excerpt(_performance(job.performance.midi), job)
+    notes = cut_excerpt(_performance(job.performance.midi), job.start_s, job.end_s)
     duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
     audio = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s)
-    notes["onset_s"] += piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
-    notes["offset_s"] = np.maximum(notes["offset_s"], notes["onset_s"] + 1e-3)
-    notes = notes.sort_values(["onset_s", "pitch"], kind="stable", ignore_index=True)
+    attack_s = piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
+    notes = attacked(notes, attack_s)
     write_flac(audio_path(folder, job.recording), normalise(audio))
     with atomic_path(notes_path(folder, job.recording)) as temporary:
         notes[COLUMNS].to_parquet(temporary, index=False)
@@ -175,17 +153,5 @@ def _render_one(sources: Path, demo_sources: Path, folder: Path, job: Job) -> Re
         n_notes=len(notes),
         sha256_audio=sha256_file(audio_path(folder, job.recording)),
     )
-    write_text(stamp, json.dumps({"job": job.key, "row": asdict(row)}))
+    write_stamp(folder, job.key, row)
     return row
-
-
-def _finished(stamp: Path, job: Job, folder: Path) -> Recording | None:
-    try:
-        record = json.loads(stamp.read_text(encoding="utf-8"))
-        row = Recording(**record["row"])
-        same = record["job"] == job.key
-    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of this version
-        return None
-    audio = audio_path(folder, job.recording)
-    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio
-    return row if same and whole and notes_path(folder, job.recording).is_file() else None

@@ -11,7 +11,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -70,12 +70,18 @@ class SoundFontPiano:
         layer = np.abs(np.asarray(velocity)[:, None] - layers).argmin(axis=1)
         return self._attack_s[np.asarray(pitch) - LOWEST_PITCH, layer]
 
-    def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+    def _open(self) -> Any:
         import tinysoundfont
 
         synth = tinysoundfont.Synth(gain=-6, samplerate=self.RATE)
         font = synth.sfload(str(self._path))
         synth.program_select(0, font, 0, 0)
+        return synth
+
+    def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        return self._perform(self._open(), notes, duration_s)
+
+    def _perform(self, synth: Any, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
         n_samples = round(duration_s * self.RATE)
         pitch, velocity = notes["pitch"].tolist(), notes["velocity"].tolist()
         on = np.rint(notes["onset_s"].to_numpy() * self.RATE).astype(int)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,17 +16,17 @@ import pandas as pd
 from ...audio import write_flac
 from ...config import CorpusPaths, digest, topic
 from ...errors import CorpusError
-from ...files import atomic_path, sha256_file, write_text
-from ...notes import COLUMNS, read_midi
+from ...files import atomic_path, sha256_file
+from ...notes import COLUMNS
 from ...perturb import generator
 from ...progress import progress
+from ..excerpts import TAIL_S, attacked, cut_excerpt, read_performance
 from ..recordings import Recording, audio_path, notes_path, write_index
 from ..rooms import add_noise, apply_room, draw_room, equalise, normalise
+from ..stamps import finished, write_stamp
 from .pianos import Piano, load_piano
 
 log = logging.getLogger(__name__)
-LEAD_S = 1.0  # silence before the first onset, so that an early input onset is still in the file
-TAIL_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -126,16 +125,11 @@ def _voices(split: str, index: int, pianos: dict[str, list[str]]) -> list[tuple[
 
 @cache
 def _performance(sources: Path, number: int) -> pd.DataFrame:
-    """Return a performance's note table, with the end of each note's sound in ``sound_end_s``.
-
-    ``offset_s`` is where the key is released, as in the piano roll of any MIDI file; the pedal only
-    makes the sound longer.
-    """
+    """Return a performance's note table (:func:`read_performance`)."""
     path = sources / "midi" / f"maestro_{number}.mid"
     if not path.is_file():
         raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus demo'")
-    notes = read_midi(path, pedal=False)
-    return notes.assign(sound_end_s=read_midi(path, pedal=True)["offset_s"])
+    return read_performance(path)
 
 
 def _cuts(notes: pd.DataFrame, excerpt_s: float) -> list[tuple[float, float]]:
@@ -145,18 +139,6 @@ def _cuts(notes: pd.DataFrame, excerpt_s: float) -> list[tuple[float, float]]:
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _excerpt(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
-    """Return the notes that start in an excerpt, from `LEAD_S` on, with ids of their own."""
-    inside = notes["onset_s"].between(start_s, end_s, inclusive="left")
-    excerpt = notes[inside].reset_index(drop=True)
-    excerpt["note_id"] = np.arange(len(excerpt), dtype=np.int64)
-    shift_s = LEAD_S - float(excerpt["onset_s"].min())
-    excerpt["onset_s"] += shift_s
-    for column in ("offset_s", "sound_end_s"):
-        excerpt[column] = (excerpt[column] + shift_s).clip(upper=end_s + shift_s + TAIL_S)
-    return excerpt
-
-
 @cache
 def _piano(name: str, sources: Path) -> Piano:
     return load_piano(name, sources)
@@ -164,19 +146,17 @@ def _piano(name: str, sources: Path) -> Piano:
 
 def _render_one(job: Job, sources: Path, folder: Path) -> Recording:
     """Render a recording unless a finished one with the same settings is there."""
-    stamp = folder / "stamps" / f"{job.recording}.json"
-    row = _finished(stamp, job, folder)
+    key = digest(asdict(job))
+    row = finished(folder, job.recording, key)
     if row is not None:
         return row
     piano = _piano(job.piano, sources)
-    notes = _excerpt(_performance(sources, job.performance), job.start_s, job.end_s)
+    notes = cut_excerpt(_performance(sources, job.performance), job.start_s, job.end_s)
     duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
     sounding = notes.assign(offset_s=notes["sound_end_s"])
     audio, room = _in_room(piano.render(sounding, duration_s), job)
     attack_s = piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
-    notes["onset_s"] += attack_s
-    notes["offset_s"] = np.maximum(notes["offset_s"], notes["onset_s"] + 1e-3)
-    notes = notes.sort_values(["onset_s", "pitch"], kind="stable", ignore_index=True)
+    notes = attacked(notes, attack_s)
     write_flac(audio_path(folder, job.recording), normalise(audio))
     with atomic_path(notes_path(folder, job.recording)) as temporary:
         notes[COLUMNS].to_parquet(temporary, index=False)
@@ -191,19 +171,8 @@ def _render_one(job: Job, sources: Path, folder: Path) -> Recording:
         n_notes=len(notes),
         sha256_audio=sha256_file(audio_path(folder, job.recording)),
     )
-    write_text(stamp, json.dumps({"job": digest(asdict(job)), "row": asdict(row)}))
+    write_stamp(folder, key, row)
     return row
-
-
-def _finished(stamp: Path, job: Job, folder: Path) -> Recording | None:
-    if not stamp.is_file():
-        return None
-    record = json.loads(stamp.read_text(encoding="utf-8"))
-    row = Recording(**record["row"])
-    audio = audio_path(folder, job.recording)
-    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio
-    same = record["job"] == digest(asdict(job)) and notes_path(folder, job.recording).is_file()
-    return row if whole and same else None
 
 
 def _in_room(audio: np.ndarray, job: Job) -> tuple[np.ndarray, str]:

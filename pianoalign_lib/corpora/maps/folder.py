@@ -12,7 +12,6 @@ Files may lie at any depth; audio and labels belong together by name.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...errors import CorpusError
+from ..place import corpus_folder
 
 VARIABLE = "PIANOALIGN_MAPS"
 REAL = ("ENSTDkCl", "ENSTDkAm")  # the Disklavier; every other instrument is software
@@ -83,13 +83,7 @@ def find_folder(given: str | Path | None, fetched: Path) -> Path:
     CorpusError
         If there is none.
     """
-    named = given or os.environ.get(VARIABLE)
-    folder = Path(named).expanduser() if named else fetched
-    if folder.is_dir():
-        return folder
-    if named:
-        raise CorpusError(f"{folder}: no such folder; {HOW_TO_GET}")
-    raise CorpusError(f"MAPS is not here; {HOW_TO_GET}")
+    return corpus_folder("MAPS", VARIABLE, HOW_TO_GET, given, fetched)
 
 
 def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Source], dict[str, str]]:
