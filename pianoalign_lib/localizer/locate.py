@@ -6,7 +6,6 @@ second decoding knows that. If each note is off by an error of its own, it chang
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,10 @@ from ..errors import InputError
 from .coarse import coarse_warp
 from .decode import BLOCK, Decoded, decode
 from .patches import Expected, grid_steps
-from .posterior import ABSENT, N_BINS, REACH_S, SHIFT_S
+from .posterior import ABSENT, REACH_S, SHIFT_S
 from .runner import Runner, load_runner
 from .spectra import LONG_FPS, Spectra
 
-log = logging.getLogger(__name__)
 PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
@@ -90,7 +88,7 @@ def locate(
     order = np.lexsort((notes["pitch"], onset_s))
     pitch = notes["pitch"].to_numpy(np.int64)[order]
     velocity = notes["velocity"].to_numpy(np.float64)[order]
-    expected_s, warped = finder.expected(notes, onset_s, order, pitch, velocity)
+    expected_s, warped = finder.expected(notes, onset_s[order], pitch, velocity)
     found = finder.find(expected_s, pitch, velocity, tendency)
     heard = np.mean(~np.isnan(found.onset_s))
     if heard < ANOTHER_PIECE_SHARE:
@@ -98,7 +96,7 @@ def locate(
             f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
             "be of another piece, or of another part of it; check that the two belong together"
         )
-    result = finder.result(found, expected_s, pitch)
+    result = finder.result(found, expected_s)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     onset, confidence, status = (part[back] for part in result)
@@ -114,21 +112,19 @@ class _Finder:
     runner: Runner
     joint: bool
 
-    def expected(self, notes, onset_s, order, pitch, velocity) -> tuple[np.ndarray, bool]:
+    def expected(self, notes, onset_s, pitch, velocity) -> tuple[np.ndarray, bool]:
         """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
-        sorted_s = onset_s[order]
-        heard = self._heard_share(sorted_s, pitch, velocity)
+        heard = self._heard_share(onset_s, pitch, velocity)
         if heard >= CLOSE_SHARE:
-            return sorted_s, False
-        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(sorted_s))
+            return onset_s, False
+        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(onset_s))
         if self._heard_share(warped_s, pitch, velocity) <= heard + WARP_GAIN:
-            return sorted_s, False
+            return onset_s, False
         return warped_s, True
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
-        inside = np.flatnonzero(onset_s < self.spectra.duration_s + REACH_S)
-        if not len(inside):
+        if onset_s[0] >= self.spectra.duration_s + REACH_S:
             return 0.0
         n_runs = 8
         starts = np.linspace(0, max(0, len(onset_s) - PROBED // n_runs), n_runs).astype(int)
@@ -162,14 +158,14 @@ class _Finder:
         sure = self.runner.confidence(decoded.probability) > SETTLED
         return sure & ~np.isnan(decoded.onset_s)
 
-    def result(self, found: Decoded, expected_s, pitch):
+    def result(self, found: Decoded, expected_s):
         """Return onset, confidence and status of each note, all of them somewhere."""
         confidence = self.runner.confidence(found.probability)
         heard = ~np.isnan(found.onset_s)
         status = np.where(
             heard, np.where(confidence > UNCERTAIN, "aligned", "uncertain"), "not heard"
         )
-        centre_s, width_s = _tendency(found, expected_s, heard & (confidence > UNCERTAIN))
+        centre_s, _ = _tendency(found, expected_s, heard & (confidence > UNCERTAIN))
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
@@ -183,12 +179,16 @@ def _with_rate(posterior: np.ndarray) -> np.ndarray:
     absent = posterior[:, ABSENT].astype(np.float64)
     rate = TRAINED_RATE
     for _ in range(RATE_STEPS):
-        odds = rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
+        odds = _odds_against_training(rate)
         rate = float(np.mean(absent * odds / (absent * odds + 1 - absent)))
         rate = min(max(rate, LOWEST_RATE), 0.9)
-    posterior[:, ABSENT] *= rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
+    posterior[:, ABSENT] *= _odds_against_training(rate)
     posterior /= posterior.sum(axis=1, keepdims=True)
     return posterior
+
+
+def _odds_against_training(rate: float) -> float:
+    return rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
 
 
 def _tendency(
@@ -217,6 +217,3 @@ def _prior(grid_s: np.ndarray, centre_s: np.ndarray, width_s: float) -> np.ndarr
     weight = 1.0 / (1.0 + (distance_s / (2.0 * scale_s)) ** 2)
     weight /= weight.mean(axis=1, keepdims=True)
     return np.hstack([weight, np.ones((len(grid_s), 1))]).astype(np.float32)
-
-
-assert ABSENT == N_BINS  # the prior's last column
