@@ -38,6 +38,14 @@ METHOD_STYLE: dict[str, dict[str, str]] = {
     "crnn_200fps": {"color": "#332288", "marker": "*"},
     "crnn_seed2": {"color": "#5aa5d6", "marker": "d"},
     "crnn_seed3": {"color": "#9cc9e6", "marker": "8"},
+    "localizer": {"color": "#000000", "marker": "H"},
+    "localizer_independent": {"color": "#4d4d4d", "marker": "x"},
+    "localizer_no_tendency": {"color": "#8c8c8c", "marker": "+"},
+    "localizer_short_run": {"color": "#7a3b00", "marker": "1"},
+    "localizer_no_short_window": {"color": "#b35900", "marker": "2"},
+    "localizer_no_augmentation": {"color": "#c49a6c", "marker": "3"},
+    "localizer_context": {"color": "#5b2a86", "marker": "4"},
+    "localizer_attention": {"color": "#9b72cf", "marker": "|"},
 }
 _OTHER = {"color": INK, "marker": "."}
 
