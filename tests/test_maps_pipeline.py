@@ -57,7 +57,8 @@ def write_project(root: Path) -> None:
         )
     for name in (
         "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore", ".dvc/config",
-        "checkpoints/demo/crnn.safetensors", "results/demo/metrics.csv",
+        "checkpoints/demo/crnn.safetensors", "results/demo/metrics.csv", "results/maps/field.csv",
+        *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)
