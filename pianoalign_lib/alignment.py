@@ -59,9 +59,9 @@ class Alignment:
             Calibrated chance that the onset is right within 10 ms (of "not heard": that the note
             was not played); NaN where the method gives none.
         status
-            "aligned"; "uncertain": kept where its neighbours suggest; "not heard": the same, and
-            probably not played; "outside": no piano note (drums, or beyond the 88 keys), moved with
-            the others.
+            "aligned"; "uncertain": at the likeliest place, to be checked; "not heard": probably not
+            played, moved as its neighbours are; "outside": no piano note (drums, or beyond the 88
+            keys), moved in the same way.
     audio, midi : str
         What was aligned, by name.
     method : str

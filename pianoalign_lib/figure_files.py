@@ -44,6 +44,7 @@ METHOD_STYLE: dict[str, dict[str, str]] = {
     "localizer_short_run": {"color": "#7a3b00", "marker": "1"},
     "localizer_no_short_window": {"color": "#b35900", "marker": "2"},
     "localizer_no_augmentation": {"color": "#c49a6c", "marker": "3"},
+    "localizer_upper_harmonics": {"color": "#1b6e5a", "marker": "_"},
     "localizer_context": {"color": "#5b2a86", "marker": "4"},
     "localizer_attention": {"color": "#9b72cf", "marker": "|"},
 }

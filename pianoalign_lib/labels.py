@@ -24,6 +24,7 @@ METHODS = {
     "localizer_short_run": "Localizer, short training",
     "localizer_no_short_window": "Short training, without the short window",
     "localizer_no_augmentation": "Short training, without augmentation",
+    "localizer_upper_harmonics": "Short training, with upper harmonics",
     "localizer_context": "Short training, with context",
     "localizer_attention": "Short training, with self-attention",
 }

@@ -29,6 +29,7 @@ INGREDIENTS = {
     REFERENCE: "Short training",
     "localizer_no_short_window": "– short window (32 ms)",
     "localizer_no_augmentation": "– augmentation",
+    "localizer_upper_harmonics": "+ harmonics above the eighth (released: with)",
     "localizer_context": "+ context (expected onsets of other notes)",
     "localizer_attention": "+ self-attention across neighbouring notes",
 }

@@ -16,6 +16,7 @@ from .localizer.patches import (
     PER_STEP_BANDS,
     PER_STEP_SHORT,
     STEP_S,
+    UPPER_HARMONICS,
     Expected,
     grid_steps,
     make_patches,
@@ -45,11 +46,12 @@ def patch_panels(spectra: Spectra, notes: pd.DataFrame, row: int) -> dict[str, n
     index = np.flatnonzero(order == row)
     patches, _ = make_patches(spectra, Expected(*columns), index, spectra.reference)
     ends = np.cumsum(list(GROUPS.values()))
-    long, short, bands, _ = np.split(patches[0], ends[:-1], axis=1)
+    parts = dict(zip(GROUPS, np.split(patches[0], ends[:-1], axis=1), strict=True))
+    short = [parts[name].reshape(N_STEPS * PER_STEP_SHORT, -1) for name in ("short", "short_upper")]
     frames = {
-        "long": long,
-        "short": short.reshape(N_STEPS * PER_STEP_SHORT, len(HARMONICS)),
-        "bands": bands.reshape(N_STEPS * PER_STEP_BANDS, N_BANDS),
+        "long": np.hstack([parts["long"], parts["long_upper"]]),
+        "short": np.hstack(short),
+        "bands": parts["bands"].reshape(N_STEPS * PER_STEP_BANDS, N_BANDS),
     }
     return {name: levels.T for name, levels in frames.items()}
 
@@ -70,8 +72,9 @@ def figure_patch(
     centre_s = float(grid_steps(np.array([given_s]))[0]) * STEP_S
     extent_ms = (-1000 * CENTRE * STEP_S, 1000 * (N_STEPS - CENTRE) * STEP_S)
     titles = {
-        "long": f"128 ms window: {len(LONG_ROWS)} rows at the note's harmonics and beside them",
-        "short": f"32 ms window: {len(HARMONICS)} harmonics",
+        "long": f"128 ms window: {len(LONG_ROWS + UPPER_HARMONICS)} rows at the note's harmonics "
+        "and beside them",
+        "short": f"32 ms window: {len(HARMONICS + UPPER_HARMONICS)} harmonics",
         "bands": f"{N_BANDS} broad bands, 2.5 ms frames",
     }
     with style():

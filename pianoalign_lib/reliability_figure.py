@@ -37,16 +37,16 @@ def reliability(predictions: pd.DataFrame, *, tolerance_s: float = 0.010) -> pd.
     -------
     DataFrame
         test_set, lower, upper (of the bin), confidence (mean), right (share), notes; bins without
-        notes are left out.
+        notes are left out: there is none if every recording was taken for another piece.
 
     Raises
     ------
     PianoAlignError
-        If no note has a confidence, or one is not between 0 and 1.
+        If there are no predictions, or a confidence is not between 0 and 1.
     """
     placed = predictions[predictions["placed"].astype(bool)]
     confidence = placed["confidence"].to_numpy(np.float64)
-    if not len(placed) or not ((confidence >= 0) & (confidence <= 1)).all():
+    if predictions.empty or not ((confidence >= 0) & (confidence <= 1)).all():
         raise PianoAlignError(
             "reliability: a confidence between 0 and 1 is needed for each note; run predict again"
         )
@@ -123,6 +123,7 @@ def figure_reliability(
             title=f"Confidence of the localizer; {condition_label(condition)}",
             ylabel=f"Right within {1000 * tolerance_s:g} ms (%)", ylim=(0, 101), xlim=(0, 1),
         )  # fmt: skip
-        figure.legend(loc="outside upper left")
+        if drawn:
+            figure.legend(loc="outside upper left")
         below.set(xlabel="Confidence", ylabel="Notes (%)")
     return figure, data

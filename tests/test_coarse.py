@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pianoalign_lib.localizer.coarse import coarse_warp
-from pianoalign_lib.localizer.coarse_path import onset_strength
+from pianoalign_lib.localizer.coarse_path import find_path, onset_strength
 from pianoalign_lib.localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, Spectra
 from pianoalign_lib.localizer.warp import Warp
 from pianoalign_lib.notes import note_table
@@ -84,6 +84,22 @@ def test_bars_that_only_one_side_has_stay_outside():
     assert np.quantile(error_s, 0.99) < 0.08
     # The notes that were not recorded go on at the same pace.
     assert abs(coarse_warp(spectra, midi)(np.array([79.0]))[0] - 99.0) < 1.0
+
+
+def test_slow_rate_and_band_lead_to_the_path_of_one_full_comparison(monkeypatch):
+    notes = music(1500, 240.0, seed=8)
+    onset_s, pitch = notes["onset_s"].to_numpy(), notes["pitch"].to_numpy()
+    levels = spectra_of(onset_s * 1.1 + 5.0, pitch, 280.0, seed=9).long
+    full = find_path(levels, 150.0, onset_s, pitch, np.ones(1500))
+    monkeypatch.setattr("pianoalign_lib.localizer.coarse_path.MOST_CELLS", 150 * 150)
+    monkeypatch.setattr("pianoalign_lib.localizer.coarse_path.BAND_FRAMES", 10)
+    banded = find_path(levels, 150.0, onset_s, pitch, np.ones(1500))
+    middle_s = np.linspace(10.0, 230.0, 100)
+    expected_s = np.interp(middle_s, full.midi_s, full.audio_s)
+    np.testing.assert_allclose(
+        np.interp(middle_s, banded.midi_s, banded.audio_s), expected_s, atol=0.25
+    )
+    np.testing.assert_allclose(expected_s, middle_s * 1.1 + 5.0, atol=0.4)
 
 
 def test_score_tells_another_piece():

@@ -118,6 +118,10 @@ def test_patch_holds_the_frames_around_the_expected_onset() -> None:
     first_band = first_short + GROUPS["short"]
     for part in range(4):
         assert np.array_equal(patches[0, :, first_band + 8 * part], (4 * frames + part) % 251)
+    first_upper = first_band + GROUPS["bands"] + GROUPS["context"]
+    assert np.array_equal(patches[0, :, first_upper], frames % 251)
+    first_short = first_upper + GROUPS["long_upper"]
+    assert np.array_equal(patches[0, :, first_short + 5], (2 * frames + 1) % 251)
     assert scalars[0, 2] == 100.0
 
 
@@ -125,9 +129,10 @@ def test_patch_is_silent_beyond_the_recording() -> None:
     spectra = _ramp()
     notes = Expected(np.array([0.0, 5.99]), np.array([21, 108]), np.array([80.0, 80.0]))
     patches, _ = make_patches(spectra, notes, np.array([0, 1]), 100.0)
-    n_sound = GROUPS["long"] + GROUPS["short"] + GROUPS["bands"]
-    assert not patches[0, :CENTRE, :n_sound].any()
-    assert not patches[1, CENTRE + 4 :, :n_sound].any()
+    starts = dict(zip(GROUPS, np.cumsum([0, *GROUPS.values()]), strict=False))
+    sound = np.delete(patches, np.s_[starts["context"] : starts["long_upper"]], axis=2)
+    assert not sound[0, :CENTRE].any()
+    assert not sound[1, CENTRE + 4 :].any()
 
 
 def test_target_has_its_mean_at_the_true_displacement() -> None:

@@ -13,10 +13,11 @@ from .warp import Warp
 
 GRID_S = 1.0  # knots of the rough warp
 SMOOTHING_S = 10.0  # standard deviation of the window of the rough warp's local lines
+RISE_LEAD_S = 0.012  # by which a rise, through the long window, comes before its onset
 SLOWEST = 0.3  # least pace of a warp, recording over MIDI
 SEARCHES = (
     Search(hop=5, apart=5, reach_s=3.0, node_s=1.0, jitter_s=0.04, paces=6, pace_cost=4.0),
-    Search(hop=1, apart=3, reach_s=0.2, node_s=0.5, jitter_s=0.05, paces=4, pace_cost=2.0),
+    Search(hop=1, apart=3, reach_s=0.1, node_s=0.5, jitter_s=0.05, paces=4, pace_cost=2.0),
 )
 
 
@@ -50,7 +51,7 @@ def coarse_warp(spectra: Spectra, notes: pd.DataFrame) -> Warp:
     warp = _rough_warp(path, onset_s[0], onset_s[-1])
     for search in SEARCHES:
         time_s, lag_s, score = track_lags(spectra.long, reference, warp(onset_s), pitch, search)
-        warp = _rising(_inverse(warp, time_s), time_s + lag_s, score)
+        warp = _rising(_inverse(warp, time_s), time_s + lag_s + RISE_LEAD_S, score)
     return warp
 
 

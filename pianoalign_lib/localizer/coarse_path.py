@@ -18,8 +18,11 @@ QUIET_DB = 55.0  # below the recording's level; what is softer is taken for nois
 LOUD_RISE_DB = 20.0  # a greater rise counts no more
 HOP = 5  # spectral frames per frame of onset strength
 FASTEST_HZ = 5.0  # frames per second of the path; faster brings nothing if notes are off by 0.1 s
-MOST_CELLS = 3000 * 3000
-CHANCE = 0.12  # similarity that a path through unrelated music reaches
+MOST_CELLS = 3000 * 3000  # of the slowest rate
+REFINEMENT = 4  # from rate to rate, at most
+BAND_FRAMES = 45  # of the slower rate, to each side of its path
+CHANCE = 0.12  # similarity that a path through unrelated music reaches at the fastest rate
+CHANCE_SLOW = 0.05  # the same at slower rates, where frames are less alike
 OFF_DIAGONAL = 0.1  # cost of a step at half or double pace
 BLOCK = 256  # rows of the similarity matrix in memory at a time
 
@@ -73,7 +76,11 @@ def find_path(
     pitch: np.ndarray,
     loudness: np.ndarray,
 ) -> Path | None:
-    """Match the notes to the recording by their onsets.
+    """Match the notes to the recording by their onsets, at rising frame rates.
+
+    Only the slowest rate compares every frame with every frame; each faster one looks in a band
+    around the path before (Salvador and Chan, FastDTW, 2007), so that time and memory grow with
+    the length only.
 
     Parameters
     ----------
@@ -90,84 +97,153 @@ def find_path(
         None if nothing fits.
     """
     fps = LONG_FPS / HOP
-    first_s, length_s = onset_s[0], onset_s[-1] - onset_s[0]
-    strength = onset_strength(levels, HOP, HOP, reference)
-    n_cells = (length_s * fps + 1) * len(strength)
-    step = int(np.ceil(max(fps / FASTEST_HZ, np.sqrt(n_cells / MOST_CELLS))))
-    frame_s = step / fps
-    starts = np.arange(0, len(strength), step)
-    audio, _ = _features(np.add.reduceat(strength, starts, axis=0, dtype=np.float32))
-    midi, weight = _features(_note_strength(onset_s - first_s, pitch, loudness, frame_s))
-    rows, columns = _local_path(midi, weight, audio)
-    if len(rows) < 2:
-        return None
-    return Path(
-        first_s + (rows + 0.5) * frame_s, (columns + 0.5) * frame_s - 0.5 / fps, weight[rows]
-    )
+    finest = round(fps / FASTEST_HZ)
+    n_midi = (onset_s[-1] - onset_s[0]) * fps + 1
+    path = None
+    for step in _steps(n_midi * -(-len(levels) // HOP), finest):
+        frame_s = step / fps
+        audio, _ = _features(_audio_strength(levels, reference, step))
+        midi, weight = _features(_note_strength(onset_s - onset_s[0], pitch, loudness, frame_s))
+        first, width = _band(path, onset_s[0], len(midi), len(audio), frame_s)
+        chance = CHANCE if step == finest else CHANCE_SLOW
+        rows, columns = _local_path(midi, weight, audio, first, width, chance)
+        if len(rows) < 2:
+            return path
+        midi_s = onset_s[0] + (rows + 0.5) * frame_s
+        path = Path(midi_s, (columns + 0.5) * frame_s - 0.5 / fps, weight[rows])
+    return path
+
+
+def _steps(n_cells: float, finest: int) -> list[int]:
+    """Return how many frames of onset strength make a frame of the path, level by level."""
+    steps = [int(np.ceil(max(finest, np.sqrt(n_cells / MOST_CELLS))))]
+    while steps[-1] > finest:
+        steps.append(max(finest, -(-steps[-1] // REFINEMENT)))
+    return steps
+
+
+def _band(
+    path: Path | None, first_s: float, n_rows: int, n_columns: int, frame_s: float
+) -> tuple[np.ndarray, int]:
+    """Return the first column of each row and their number, around the path of a slower rate."""
+    width = 2 * BAND_FRAMES * REFINEMENT + 1
+    if path is None or width >= n_columns:
+        return np.zeros(n_rows, np.int64), n_columns
+    midi_s = first_s + (np.arange(n_rows) + 0.5) * frame_s
+    pace = (path.audio_s[-1] - path.audio_s[0]) / (path.midi_s[-1] - path.midi_s[0])
+    inside_s = midi_s.clip(path.midi_s[0], path.midi_s[-1])
+    audio_s = np.interp(inside_s, path.midi_s, path.audio_s) + pace * (midi_s - inside_s)
+    first = np.rint(audio_s / frame_s).astype(np.int64) - width // 2
+    return first.clip(0, n_columns - width), width
+
+
+def _audio_strength(levels: np.ndarray, reference: float, step: int) -> np.ndarray:
+    """Return sums of `step` frames of onset strength, a minute of sound at a time."""
+    block = HOP * step * max(1, 6000 // (HOP * step))
+    parts = []
+    for start in range(0, len(levels), block):
+        lead = HOP if start else 0
+        part = levels[start - lead : start + block + HOP]
+        n_frames = -(-min(block, len(levels) - start) // HOP)
+        strength = onset_strength(part, HOP, HOP, reference)[lead // HOP :][:n_frames]
+        starts = np.arange(0, n_frames, step)
+        parts.append(np.add.reduceat(strength, starts, axis=0, dtype=np.float32))
+    return np.concatenate(parts)
 
 
 def _note_strength(onset_s, pitch, loudness, frame_s: float) -> np.ndarray:
     """Return what the onset strength of the notes should look like [shape=(n_frames, 99)]."""
     frame = (onset_s / frame_s).astype(np.int64)
-    n_frames = int(frame[-1]) + 1
-    total = np.zeros((n_frames + 1) * N_ROWS, np.float32)
+    total = np.zeros((int(frame[-1]) + 1, N_ROWS), np.float32)
     for semitones, share in HARMONICS:
         row = pitch - LOWEST_ROW + semitones
-        cell = np.where(row < N_ROWS, frame * N_ROWS + row, n_frames * N_ROWS)
-        total += np.bincount(cell, share * loudness, len(total)).astype(np.float32)
-    return total.reshape(-1, N_ROWS)[:-1]
+        inside = row < N_ROWS
+        np.add.at(total, (frame[inside], row[inside]), np.float32(share) * loudness[inside])
+    return total
 
 
 def _features(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return frames of unit length, and how much each says.
+    """Return frames of unit length, and how much each says; `strength` is overwritten.
 
     Against its own row's mean and spread, so that what sounds all the time counts less.
     """
-    spread = strength.std(axis=0)
-    frames = (strength - strength.mean(axis=0)) / (spread + 0.3 * strength.std() + 1e-9)
-    length = np.sqrt(np.square(frames).sum(axis=1))
-    frames /= np.maximum(length, 0.5 * np.median(length) + 1e-9)[:, None]
-    return frames, length / (length.mean() + 1e-9)
+    strength -= strength.mean(axis=0)
+    variance = np.einsum("ij,ij->j", strength, strength) / len(strength)
+    strength /= np.sqrt(variance) + 0.3 * np.sqrt(variance.mean()) + 1e-9
+    length = np.sqrt(np.einsum("ij,ij->i", strength, strength))
+    strength /= np.maximum(length, 0.5 * np.median(length) + 1e-9)[:, None]
+    return strength, length / (length.mean() + 1e-9)
 
 
-def _local_path(midi, weight, audio) -> tuple[np.ndarray, np.ndarray]:
-    """Return the matched frames of the path that gains most over chance.
+def _local_path(
+    midi: np.ndarray,
+    weight: np.ndarray,
+    audio: np.ndarray,
+    first: np.ndarray,
+    width: int,
+    chance: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the matched frames of the path that gains most over `chance`.
 
-    Steps are (1, 1), (1, 2) and (2, 1): a row depends on the two before it only, and is computed as
-    a whole. Memory is a byte for each pair of frames.
+    Row r is searched from column first[r] on. Steps are (1, 1), (1, 2) and (2, 1): a row depends
+    on the two before it only, and is computed as a whole. Memory is a byte for each pair of frames
+    in the band.
     """
-    n, m = len(midi), len(audio)
-    come_from = np.zeros((n, m), np.uint8)
-    last, before, gain_before = (np.zeros(m, np.float32) for _ in range(3))
-    best, end = 0.0, (0, 0)
-    for start in range(0, n, BLOCK):
+    come_from = np.zeros((len(midi), width), np.uint8)
+    # Three rows in turn, two columns to the left of the first; zero is where a path may begin.
+    totals, gain_before = (
+        np.zeros((3, len(audio) + 2), np.float32),
+        np.zeros(len(audio), np.float32),
+    )
+    costs = np.float32(OFF_DIAGONAL) * weight
+    best, end = np.float32(0.0), (0, int(first[0]))
+    for start in range(0, len(midi), BLOCK):
         block = slice(start, start + BLOCK)
-        gains = (midi[block] @ audio.T - np.float32(CHANCE)) * weight[block, None]
-        for row, gain in enumerate(gains, start):
-            total, origin = np.zeros(m, np.float32), come_from[row]
-            cost = OFF_DIAGONAL * weight[row]
-            _keep_larger(total[1:], origin[1:], last[:-1], 1)
-            _keep_larger(total[2:], origin[2:], last[:-2] - cost, 2)
-            _keep_larger(total[1:], origin[1:], before[:-1] + gain_before[1:] - cost, 3)
-            total += gain
-            before, last, gain_before = last, total, gain
-            column = int(total.argmax())
-            if total[column] > best:
-                best, end = float(total[column]), (row, column)
-    return _trace(come_from, *end)
+        low, high = int(first[block].min()), int(first[block].max()) + width
+        gains = (midi[block] @ audio[low:high].T - np.float32(chance)) * weight[block, None]
+        for row, block_gain in enumerate(gains, start):
+            a = int(first[row])
+            b = a + width
+            gain, cost = block_gain[a - low : b - low], costs[row]
+            total, before, last = (totals[(row - back) % 3] for back in (3, 2, 1))
+            reached = _arrive(
+                last[a + 1 : b + 1],
+                last[a:b] - cost,
+                before[a + 1 : b + 1] + gain_before[a:b] - cost,
+                come_from[row],
+            )
+            stale = int(first[max(row - 3, 0)])
+            total[stale : stale + width + 2] = 0.0
+            total[a + 2 : b + 2] = reached + gain
+            gain_before[a:b] = gain
+            column = a + int(total[a + 2 : b + 2].argmax())
+            if total[column + 2] > best:
+                best, end = total[column + 2], (row, column)
+    return _trace(come_from, first, *end)
 
 
-def _keep_larger(total, origin, candidate, step: int) -> None:
-    better = candidate > total
-    np.copyto(total, candidate, where=better)
-    np.copyto(origin, np.uint8(step), where=better)
+def _arrive(
+    diagonal: np.ndarray, wide: np.ndarray, tall: np.ndarray, origin: np.ndarray
+) -> np.ndarray:
+    """Return the best total on arrival, at least 0 (a path begins), and write the step taken."""
+    reached = np.maximum(diagonal, wide)
+    np.add(wide > diagonal, np.uint8(1), out=origin, casting="unsafe")
+    np.maximum(origin, (tall > reached) * np.uint8(3), out=origin)
+    reached = np.maximum(reached, tall)
+    origin *= reached > 0
+    return np.maximum(reached, 0.0)
 
 
-def _trace(come_from: np.ndarray, row: int, column: int) -> tuple[np.ndarray, np.ndarray]:
+def _trace(
+    come_from: np.ndarray, first: np.ndarray, row: int, column: int
+) -> tuple[np.ndarray, np.ndarray]:
     path = [(row, column)]
-    while step := int(come_from[row, column]):
+    # Totals outside a row's band are zero, so a path that comes from there began there.
+    while step := int(come_from[row, column - first[row]]):
         row -= 2 if step == 3 else 1
         column -= 2 if step == 2 else 1
+        if not 0 <= column - first[row] < come_from.shape[1]:
+            break
         path.append((row, column))
     rows, columns = np.array(path[::-1]).T
     return rows, columns

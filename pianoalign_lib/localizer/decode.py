@@ -26,10 +26,13 @@ class Decoded:
         NaN where the note is not heard.
     probability : np.ndarray [shape=(n,)]
         The network's, for an onset within about ±7.5 ms of the one chosen, or for "not heard".
+    absent : np.ndarray [shape=(n,)]
+        The network's, for "not heard".
     """
 
     onset_s: np.ndarray
     probability: np.ndarray
+    absent: np.ndarray
 
 
 def decode(
@@ -50,7 +53,7 @@ def decode(
         False: each note takes its own best peak (the ablation).
     """
     if len(onset_s) == 0:
-        return Decoded(np.zeros(0), np.zeros(0))
+        return Decoded(np.zeros(0), np.zeros(0), np.zeros(0))
     blocks = [slice(start, start + BLOCK) for start in range(0, len(onset_s), BLOCK)]
     parts = [_candidates(onset_s[block], probability[block]) for block in blocks]
     time_s, score = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -59,7 +62,7 @@ def decode(
     else:
         chosen = score.argmax(axis=1)
     rows = np.arange(len(onset_s))
-    return Decoded(time_s[rows, chosen], score[rows, chosen])
+    return Decoded(time_s[rows, chosen], score[rows, chosen], score[:, -1])
 
 
 def _candidates(onset_s: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,8 @@ CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp i
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
-UNCERTAIN = 0.5  # confidence below which a note is kept at the interpolated position
+UNCERTAIN = 0.5  # confidence below which a note is to be checked
+DOUBT = 0.35  # chance of "not heard", over that of the onset, above which a note is to be checked
 TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
 LOWEST_RATE = 0.002
 RATE_STEPS = 8
@@ -41,7 +42,8 @@ class Located:
     confidence : np.ndarray [shape=(n,)]
         Calibrated chance that the onset is right within 10 ms; of "not heard", that it is not.
     status : np.ndarray [shape=(n,), dtype=object]
-        ``aligned``, ``uncertain`` or ``not heard``; the last two are at interpolated positions.
+        ``aligned``; ``uncertain``: at the likeliest place, which is right more often than where
+        the notes around it would put it; ``not heard``: where these put it.
     warped : bool
         Whether the coarse warp was needed.
     """
@@ -162,10 +164,11 @@ class _Finder:
         """Return onset, confidence and status of each note, all of them somewhere."""
         confidence = self.runner.confidence(found.probability)
         heard = ~np.isnan(found.onset_s)
-        status = np.where(
-            heard, np.where(confidence > UNCERTAIN, "aligned", "uncertain"), "not heard"
-        )
-        centre_s, _ = _tendency(found, expected_s, heard & (confidence > UNCERTAIN))
+        sure = confidence > UNCERTAIN
+        # A note that was not played hides where others sound; it is to be checked sooner.
+        aligned = sure & (found.absent < DOUBT * found.probability)
+        status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
+        centre_s, _ = _tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 

@@ -28,6 +28,8 @@ class LocalizerConfig:
         In steps, one residual block each.
     short
         See the short window and the broad bands.
+    upper
+        See the harmonics above the eighth.
     context
         See where the other notes are expected (it does not help: an ablation).
     attention
@@ -37,6 +39,7 @@ class LocalizerConfig:
     width: int = 48
     dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)
     short: bool = True
+    upper: bool = True
     context: bool = False
     attention: bool = False
 
@@ -52,6 +55,7 @@ class Localizer(nn.Module):
         self.config = config
         width = config.width
         seen = {"long": True, "short": config.short, "bands": config.short}
+        seen |= {"long_upper": config.upper, "short_upper": config.upper and config.short}
         seen["context"] = config.context
         scale = [
             value

@@ -19,6 +19,8 @@ STEP_S = 1.0 / LONG_FPS
 # octave below, where a lower note would show.
 HARMONICS = (0, 12, 19, 24, 28, 31, 34, 36)
 LONG_ROWS = (*HARMONICS, -1, 1, 11, 13, 18, 20, -12)
+# Harmonics 9, 10, 12, 14 and 16: where low notes are told apart and their rise is sharp.
+UPPER_HARMONICS = (38, 40, 43, 46, 48)
 CONTEXT_PITCHES = (-24, -19, -12, -2, -1, 0, 1, 2, 12, 19, 24)
 PER_STEP_SHORT = SHORT_FPS // LONG_FPS
 PER_STEP_BANDS = BANDS_FPS // LONG_FPS
@@ -27,6 +29,8 @@ GROUPS = {  # channels of each kind, in their order
     "short": len(HARMONICS) * PER_STEP_SHORT,
     "bands": N_BANDS * PER_STEP_BANDS,
     "context": len(CONTEXT_PITCHES) + 1,
+    "long_upper": len(UPPER_HARMONICS),
+    "short_upper": len(UPPER_HARMONICS) * PER_STEP_SHORT,
 }
 N_CHANNELS = sum(GROUPS.values())
 N_SCALARS = 3  # pitch, velocity, the recording's level
@@ -52,7 +56,7 @@ def grid_steps(onset_s: np.ndarray) -> np.ndarray:
 
 
 def make_patches(
-    spectra: Spectra, notes: Expected, index: np.ndarray, reference: float
+    spectra: Spectra, notes: Expected, index: np.ndarray, reference: float, context: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the patches and scalars of some notes.
 
@@ -66,6 +70,8 @@ def make_patches(
         Rows of `notes`, ascending.
     reference
         `spectra.reference`, computed once.
+    context
+        False leaves the channels of the other notes at zero, for a network that does not see them.
 
     Returns
     -------
@@ -80,7 +86,11 @@ def make_patches(
         _rows(spectra.long, steps, row, LONG_ROWS, 1),
         _rows(spectra.short, steps, row, HARMONICS, PER_STEP_SHORT),
         _bands(spectra.bands, steps),
-        _context(notes, centre, pitch),
+        _context(notes, centre, pitch)
+        if context
+        else np.zeros((*steps.shape, GROUPS["context"]), np.uint8),
+        _rows(spectra.long, steps, row, UPPER_HARMONICS, 1),
+        _rows(spectra.short, steps, row, UPPER_HARMONICS, PER_STEP_SHORT),
     ]
     patches = np.concatenate(parts, axis=2)
     scalars = np.stack(

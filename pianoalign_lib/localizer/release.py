@@ -75,6 +75,7 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
     assert program is not None
     proto = program.model_proto
     proto.metadata_props.add(key="calibration", value=json.dumps(calibration))
+    proto.metadata_props.add(key="context", value=json.dumps(model.config.context))
     with atomic_path(target) as temporary:
         onnx.save(proto, str(temporary))
 

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import CheckpointError
-from .patches import Expected, make_patches
+from .patches import N_CHANNELS, Expected, make_patches
 from .posterior import N_BINS
 from .spectra import Spectra
 
@@ -28,10 +29,16 @@ class Runner:
     ----------
     calibration
         Slope and intercept, on the logit, from the decoded probability to a confidence.
+    context
+        Whether the network sees where the other notes are expected.
+    n_channels
+        Of a patch, that the network takes: the first so many.
     """
 
-    session: object
+    session: Any  # onnxruntime.InferenceSession, imported when it is needed
     calibration: tuple[float, float]
+    context: bool = True
+    n_channels: int = N_CHANNELS
 
     def posterior(
         self, spectra: Spectra, reference: float, notes: Expected, index: np.ndarray
@@ -47,8 +54,9 @@ class Runner:
         for start in range(0, len(index), BATCH):
             batch = index[start : start + BATCH]
             padded = np.pad(batch, (0, -len(batch) % CHUNK), mode="edge")
-            patches, scalars = make_patches(spectra, notes, padded, reference)
-            (found,) = self.session.run(None, {"patches": patches, "scalars": scalars})  # type: ignore[attr-defined]
+            patches, scalars = make_patches(spectra, notes, padded, reference, self.context)
+            feeds = {"patches": patches[:, :, : self.n_channels], "scalars": scalars}
+            (found,) = self.session.run(None, feeds)
             parts.append(found[: len(batch)])
         if not parts:
             return np.zeros((0, N_BINS + 1), np.float32)
@@ -86,6 +94,8 @@ def load_runner(name: str = DEFAULT, folder: Path = WEIGHTS) -> Runner:
         session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
         meta = session.get_modelmeta().custom_metadata_map
         slope, intercept = json.loads(meta["calibration"])
+        n_channels = int(session.get_inputs()[0].shape[2])
+        context = bool(json.loads(meta.get("context", "true")))
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise CheckpointError(f"{path}: is no network of this version; install again") from error
-    return Runner(session, (float(slope), float(intercept)))
+    return Runner(session, (float(slope), float(intercept)), context, n_channels)

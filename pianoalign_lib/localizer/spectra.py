@@ -6,16 +6,14 @@ bytes of half a decibel: 33 kB per second of audio, whatever the length of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile as sf
 
 from ..errors import InputError
+from .blocks import SAMPLE_RATE, array_blocks, even_blocks, file_blocks
 
-SAMPLE_RATE = 16_000  # Hz
 LOWEST_ROW = 21  # MIDI pitch of row 0
 N_ROWS = 99  # semitones, up to 7,902 Hz
 LONG_FPS, LONG_WINDOW = 100, 2048  # 128 ms
@@ -25,9 +23,11 @@ BAND_EDGES_HZ = (62, 312, 687, 1187, 1812, 2562, 3687, 5187, 8001)
 N_BANDS = len(BAND_EDGES_HZ) - 1
 FLOOR_DB = -117.0  # a byte of 0
 STEPS_PER_DB = 2.0
-BLOCK_S = 20  # seconds of audio in memory at a time
 IN_CACHE = 256  # frames transformed at a time, few enough for the processor's cache
+FILTERS_TOGETHER = 12  # in one matrix product
+SOFTEST = np.float32(1e-12)  # power added, so that silence has a level
 SILENT_PEAK = 1e-5
+LOUDEST_PEAK = 100.0  # full scale is 1
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     ------
     InputError
         If the recording is missing, unreadable, empty, silent, or holds samples that are no
-        numbers.
+        numbers or far beyond full scale.
     """
     if isinstance(audio, (str, Path)):
-        name, blocks = str(audio), _file_blocks(Path(audio))
+        name, blocks = str(audio), file_blocks(Path(audio))
     else:
-        name, blocks = "recording", _array_blocks(audio, sample_rate)
+        name, blocks = "recording", array_blocks(audio, sample_rate)
     banks = [
         _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW)),
         _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW)),
@@ -89,11 +89,16 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     ]
     parts: list[list[np.ndarray]] = [[], [], []]
     n_samples, peak = 0, 0.0
-    for block in _even_blocks(blocks):
+    for block in even_blocks(blocks, SAMPLE_RATE // LONG_FPS):
         if not np.isfinite(block).all():
             raise InputError(f"{name}: holds samples that are not numbers (NaN); export it again")
         n_samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        if peak > LOUDEST_PEAK:
+            raise InputError(
+                f"{name}: holds samples of {peak:.3g}, where full scale is 1; it is damaged or not "
+                "scaled: export it again, as 16-bit or 24-bit integers"
+            )
         for bank, done in zip(banks, parts, strict=True):
             done.append(bank.push(block))
     if n_samples == 0:
@@ -108,68 +113,6 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     return Spectra(long, short, bands, n_samples / SAMPLE_RATE)
 
 
-def _file_blocks(path: Path) -> Iterator[np.ndarray]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with sf.SoundFile(path) as file:
-            yield from _resampled(
-                file.blocks(BLOCK_S * file.samplerate, dtype="float32", always_2d=True),
-                file.samplerate,
-            )
-    except (sf.LibsndfileError, RuntimeError) as error:
-        reason = str(error).rstrip(".").split(": ")[-1]
-        raise InputError(
-            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
-        ) from error
-
-
-def _array_blocks(samples: np.ndarray, sample_rate: int | None) -> Iterator[np.ndarray]:
-    if sample_rate is None or not sample_rate > 0:
-        raise InputError("recording given as samples: give its sample_rate in Hz, too")
-    samples = np.asarray(samples)
-    if samples.ndim not in (1, 2) or samples.dtype.kind not in "fiu":
-        raise InputError("recording: give samples of shape (n_samples,) or (n_samples, n_channels)")
-    if samples.dtype.kind in "iu":
-        samples = samples / np.float32(np.iinfo(samples.dtype).max)
-    samples = samples.reshape(len(samples), -1)
-    size = BLOCK_S * int(sample_rate)
-    parts = (samples[start : start + size] for start in range(0, len(samples), size))
-    yield from _resampled(parts, int(sample_rate))
-
-
-def _resampled(blocks: Iterator[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield mono blocks at 16 kHz; soxr's stream makes up for its filter's delay."""
-    import soxr
-
-    if sample_rate == SAMPLE_RATE:
-        yield from (np.ascontiguousarray(block.mean(axis=1), np.float32) for block in blocks)
-        return
-    stream = soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="MQ")
-    for block in blocks:
-        mono = np.ascontiguousarray(block.mean(axis=1), np.float32)
-        if not np.isfinite(mono).all():
-            mono = mono[~np.isfinite(mono)][:1]  # the resampler would hide it
-            yield mono
-            return
-        yield stream.resample_chunk(mono)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def _even_blocks(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield blocks of whole frames of every bank (10 ms), except the last."""
-    step = SAMPLE_RATE // LONG_FPS
-    rest = np.zeros(0, np.float32)
-    for block in blocks:
-        rest = np.concatenate([rest, block])
-        whole = len(rest) // step * step
-        if whole:
-            yield rest[:whole]
-            rest = rest[whole:]
-    if len(rest):
-        yield rest
-
-
 class _Bank:
     """One spectrogram, fed block by block."""
 
@@ -179,6 +122,7 @@ class _Bank:
         hann = np.hanning(window + 1)[:-1]
         self._window = (hann * 2.0 / hann.sum()).astype(np.float32)
         self._filters = filters
+        self._groups = _groups(filters)
         self._buffer = np.zeros(window // 2, np.float32)  # frame 0 is centred on sample 0
         self._n_done = 0
 
@@ -205,14 +149,32 @@ class _Bank:
 
         frames = np.lib.stride_tricks.sliding_window_view(self._buffer, len(self._window))
         frames = frames[:: self._hop][:n_frames]
-        levels = np.empty((n_frames, self._filters.shape[1]), np.uint8)
+        n_rows = self._filters.shape[1]
+        levels = np.empty((n_frames, n_rows), np.uint8)
+        energy = np.empty((IN_CACHE, n_rows), np.float32)
         for start in range(0, n_frames, IN_CACHE):
-            part = slice(start, start + IN_CACHE)
-            spectrum = rfft(frames[part] * self._window, axis=1)
+            spectrum = rfft(frames[start : start + IN_CACHE] * self._window, axis=1)
             power = np.square(spectrum.real) + np.square(spectrum.imag)
-            levels_db = 10.0 * np.log10(power @ self._filters + 1e-12)
-            levels[part] = np.clip((levels_db - FLOOR_DB) * STEPS_PER_DB, 0, 255)
+            found = energy[: len(power)]
+            for bins, rows, filters in self._groups:
+                found[:, rows] = power[:, bins] @ filters
+            # In place, and the natural logarithm: it is the one that numpy vectorises.
+            np.log(np.add(found, SOFTEST, out=found), out=found)
+            found *= STEPS_PER_DB * 10.0 / np.log(10.0)
+            found -= STEPS_PER_DB * FLOOR_DB
+            levels[start : start + IN_CACHE] = np.clip(found, 0, 255, out=found)
         return levels
+
+
+def _groups(filters: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
+    """Return neighbouring filters with the bins that they need: most of the matrix is zero."""
+    groups = []
+    for start in range(0, filters.shape[1], FILTERS_TOGETHER):
+        rows = slice(start, min(start + FILTERS_TOGETHER, filters.shape[1]))
+        used = np.flatnonzero(filters[:, rows].any(axis=1))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
+        groups.append((bins, rows, np.ascontiguousarray(filters[bins, rows])))
+    return groups
 
 
 def _semitone_filters(window: int) -> np.ndarray:
