@@ -35,9 +35,9 @@ def make_input(folder: Path, minutes: float) -> tuple[Path, Path, int]:
     audio_path, midi_path = folder / f"{minutes:g}.flac", folder / f"{minutes:g}.mid"
     tables, start_s, index = [], 0.0, 0
     with sf.SoundFile(audio_path, "w", SAMPLE_RATE, 1, "PCM_16") as file:
-        while start_s < 60 * minutes:
+        while left := round((60 * minutes - start_s) * SAMPLE_RATE):
             audio, notes = load_recording(part, items[index % len(items)])
-            audio = audio[: round((60 * minutes - start_s) * SAMPLE_RATE)]
+            audio = audio[:left]
             file.write(audio)
             length_s = len(audio) / SAMPLE_RATE
             notes = notes[notes["onset_s"] < length_s - 0.5]
