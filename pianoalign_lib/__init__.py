@@ -23,7 +23,8 @@ figures          ``figures``, ``figure_files``, ``architecture_figure``, ``plots
 studies          ``sensitivity`` and ``sensitivity_*`` (other readings of the paper); ``latency``,
                  ``latency_*``, ``label_limit``, ``label_limit_tables`` (from label to sound)
 notebooks        ``notebooks``, ``notebook_output``; what they tell: ``corpus_card``,
-                 ``training_summary``, ``roll_example``, ``story``; ``report``, ``report_page``
+                 ``training_summary``, ``roll_example``, ``story``; ``report``,
+                 ``report_contents``, ``report_page``
 everywhere       ``config``, ``errors``, ``files``, ``progress``, ``cli``
 ===============  ==================================================================================
 """

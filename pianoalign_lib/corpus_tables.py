@@ -1,4 +1,4 @@
-"""Tables across the pianos of a corpus, and across corpora.
+"""Tables of what a corpus holds, across its pianos, and across corpora.
 
 As in :mod:`pianoalign_lib.tables`, nothing is computed but pooling: hits over notes.
 """
@@ -17,6 +17,48 @@ from .table_model import Cell, Column, Missing, Name, Number, Percent, Table
 from .table_parts import score_cells, score_columns
 
 TOLERANCES_MS = (10, 25, 50)
+_CORPUS_COLUMNS = [
+    "recording", "split", "test_set", "performance", "piano", "duration_s", "n_notes",
+]  # fmt: skip
+
+
+def table1_corpus(recordings: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+    """Return what the corpus holds: one row per part and test set.
+
+    Parameters
+    ----------
+    recordings : DataFrame
+        All ``recordings.csv`` of the corpus, one below the other.
+
+    Raises
+    ------
+    PianoAlignError
+        If a column is missing.
+    """
+    missing = [column for column in _CORPUS_COLUMNS if column not in recordings.columns]
+    if missing:
+        raise PianoAlignError(f"recordings.csv lacks {', '.join(missing)}; render the corpus again")
+    part = recordings["test_set"].where(recordings["test_set"].notna(), recordings["split"])
+    part = part.where(part != "", recordings["split"])
+    order = {name: place for place, name in enumerate(("train", "validation", "test"))}
+    rows: list[list[Cell]] = []
+    for name in sorted(part.unique(), key=lambda name: (order.get(name, len(order)), name)):
+        chosen = recordings[part == name]
+        rows.append(
+            [
+                Name(name, set_label(name)),
+                ", ".join(sorted(chosen["piano"].astype(str).unique())),
+                Number(chosen["performance"].nunique()),
+                Number(len(chosen)),
+                Number(chosen["duration_s"].sum() / 60, 1),
+                Number(chosen["n_notes"].sum()),
+            ]
+        )
+    columns = [
+        Column("part", "Part"), Column("pianos", "Pianos"), Column("performances", "Performances"),
+        Column("recordings", "Recordings"), Column("minutes", "Minutes"), Column("notes", "Notes"),
+    ]  # fmt: skip
+    return Table("table1_corpus", "Table 1a. The corpus", columns, rows, list(notes))
 
 
 def table5_pianos(

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile as sf
 
 from .errors import InputError
+from .localizer.blocks import unreadable
 
 SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
 LONGEST_S = 12 * 3600.0
@@ -62,10 +63,7 @@ def _check_file(path: Path) -> Recording:
     try:
         info = sf.info(str(path))
     except (sf.LibsndfileError, RuntimeError, OSError) as error:
-        reason = str(error).rstrip(".").split(": ")[-1]
-        raise InputError(
-            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
-        ) from error
+        raise unreadable(path, error) from error
     if not SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
         raise InputError(f"{path}: claims {info.samplerate:,} samples per second; export it again")
     if info.frames / info.samplerate > LONGEST_S:

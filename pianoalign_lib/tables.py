@@ -1,4 +1,4 @@
-"""The tables of the study, built from ``metrics.csv`` and ``recordings.csv``.
+"""The tables of the study, built from ``metrics.csv``.
 
 Every function returns a :class:`~pianoalign_lib.table_model.Table`; nothing is computed here beyond
 looking up and grouping, so a number in a table is a number in the metrics file. Accuracy is the
@@ -15,7 +15,6 @@ from typing import TypedDict, Unpack
 
 import pandas as pd
 
-from .errors import PianoAlignError
 from .labels import STAND_INS, condition_label, method_label, set_label
 from .scores import Scores
 from .table_model import Cell, Column, Missing, Name, Number, Table
@@ -31,9 +30,6 @@ _STAND_IN = (
     "in simulated rooms with noise; nothing follows about the microphones, mechanics or labels of "
     "real recordings."
 )
-_CORPUS_COLUMNS = [
-    "recording", "split", "test_set", "performance", "piano", "duration_s", "n_notes",
-]  # fmt: skip
 
 
 class Options(TypedDict, total=False):
@@ -43,45 +39,6 @@ class Options(TypedDict, total=False):
     condition: str
     reasons: Mapping[str, str] | None
     notes: Sequence[str]
-
-
-def table1_corpus(recordings: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
-    """Return what the corpus holds: one row per part and test set.
-
-    Parameters
-    ----------
-    recordings : DataFrame
-        All ``recordings.csv`` of the corpus, one below the other.
-
-    Raises
-    ------
-    PianoAlignError
-        If a column is missing.
-    """
-    missing = [column for column in _CORPUS_COLUMNS if column not in recordings.columns]
-    if missing:
-        raise PianoAlignError(f"recordings.csv lacks {', '.join(missing)}; render the corpus again")
-    part = recordings["test_set"].where(recordings["test_set"].notna(), recordings["split"])
-    part = part.where(part != "", recordings["split"])
-    order = {name: place for place, name in enumerate(("train", "validation", "test"))}
-    rows: list[list[Cell]] = []
-    for name in sorted(part.unique(), key=lambda name: (order.get(name, len(order)), name)):
-        chosen = recordings[part == name]
-        rows.append(
-            [
-                Name(name, set_label(name)),
-                ", ".join(sorted(chosen["piano"].astype(str).unique())),
-                Number(chosen["performance"].nunique()),
-                Number(len(chosen)),
-                Number(chosen["duration_s"].sum() / 60, 1),
-                Number(chosen["n_notes"].sum()),
-            ]
-        )
-    columns = [
-        Column("part", "Part"), Column("pianos", "Pianos"), Column("performances", "Performances"),
-        Column("recordings", "Recordings"), Column("minutes", "Minutes"), Column("notes", "Notes"),
-    ]  # fmt: skip
-    return Table("table1_corpus", "Table 1a. The corpus", columns, rows, list(notes))
 
 
 def table1_error_size(

@@ -20,7 +20,7 @@ from conftest import ROOT, toy_audio, toy_notes
 from pianoalign_lib.audio import write_flac
 from pianoalign_lib.config import corpus_paths, load_params
 from pianoalign_lib.files import sha256_file
-from pianoalign_lib.report import corpus_figures, corpus_tables
+from pianoalign_lib.report_contents import corpus_figures, corpus_tables
 from pianoalign_lib.training_runs import train_variants
 
 RECORDINGS = (

@@ -23,7 +23,7 @@ from pianoalign_lib.evaluation import write_metrics
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notebooks import run_notebook
 from pianoalign_lib.peers.registry import TOOLS
-from pianoalign_lib.report import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
+from pianoalign_lib.report_contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.report import FIGURES, NOTEBOOK_TITLES, TABLES, build_report
+from pianoalign_lib.report import build_report
+from pianoalign_lib.report_contents import FIGURES, NOTEBOOK_TITLES, TABLES
 from pianoalign_lib.report_page import BADGES
 from pianoalign_lib.table_files import Provenance, write_table
 from pianoalign_lib.table_markdown import read_markdown_table

@@ -18,6 +18,7 @@ from pianoalign_lib.config import load_params, variant_config
 from pianoalign_lib.corpora.demo import card
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
 from pianoalign_lib.corpus_card import read_corpus
+from pianoalign_lib.corpus_tables import table1_corpus
 from pianoalign_lib.errors import CheckpointError, CorpusError, PianoAlignError
 from pianoalign_lib.models.crnn import Crnn
 from pianoalign_lib.notes import piano_roll
@@ -26,7 +27,6 @@ from pianoalign_lib.provenance import provenance, publish, read_header
 from pianoalign_lib.roll_example import roll_example
 from pianoalign_lib.story import difference, differences
 from pianoalign_lib.table_files import read_table
-from pianoalign_lib.tables import table1_corpus
 from pianoalign_lib.training_summary import (
     convergence_note,
     cost_table,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
-from pianoalign_lib import metrics, tables
+from pianoalign_lib import corpus_tables, metrics, tables
 from pianoalign_lib.errors import PianoAlignError
 from pianoalign_lib.labels import condition_label, tempo_percent
 from pianoalign_lib.latex import escape
@@ -48,7 +48,7 @@ def scores() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def every_table(scores: pd.DataFrame) -> list[Table]:
     return [
-        tables.table1_corpus(recordings()),
+        corpus_tables.table1_corpus(recordings()),
         tables.table1_error_size(scores),
         tables.table2_architecture(scores),
         tables.table3_representation(scores),
@@ -83,12 +83,12 @@ def row(scores: pd.DataFrame, **key: object) -> pd.Series:
 
 
 def test_corpus_table_counts() -> None:
-    found = tables.table1_corpus(recordings()).frame().set_index("part")
+    found = corpus_tables.table1_corpus(recordings()).frame().set_index("part")
     assert list(found.index) == ["train", "validation", "test"]
     assert found.loc["train"].tolist() == ["one, two_b", 1, 2, 3.0, 1200]
     assert found.loc["test"].tolist() == ["iowa", 2, 2, 1.5, 70]
     with pytest.raises(PianoAlignError, match="piano"):
-        tables.table1_corpus(recordings().drop(columns="piano"))
+        corpus_tables.table1_corpus(recordings().drop(columns="piano"))
 
 
 def test_architecture_table_holds_the_metrics_and_the_papers_values(scores: pd.DataFrame) -> None:

@@ -31,10 +31,13 @@ def file_blocks(path: Path) -> Iterator[np.ndarray]:
                 file.samplerate,
             )
     except (sf.LibsndfileError, RuntimeError) as error:
-        reason = str(error).rstrip(".").split(": ")[-1]
-        raise InputError(
-            f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC"
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> InputError:
+    """Return what to raise when libsndfile cannot read a file."""
+    reason = str(error).rstrip(".").split(": ")[-1]
+    return InputError(f"{path}: not readable as audio ({reason}); convert it to WAV or FLAC")
 
 
 def array_blocks(samples: np.ndarray, sample_rate: int | None) -> Iterator[np.ndarray]:

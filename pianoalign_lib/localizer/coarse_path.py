@@ -191,10 +191,8 @@ def _local_path(
     """
     come_from = np.zeros((len(midi), width), np.uint8)
     # Three rows in turn, two columns to the left of the first; zero is where a path may begin.
-    totals, gain_before = (
-        np.zeros((3, len(audio) + 2), np.float32),
-        np.zeros(len(audio), np.float32),
-    )
+    totals = np.zeros((3, len(audio) + 2), np.float32)
+    gain_before = np.zeros(len(audio), np.float32)
     costs = np.float32(OFF_DIAGONAL) * weight
     best, end = np.float32(0.0), (0, int(first[0]))
     for start in range(0, len(midi), BLOCK):

@@ -54,9 +54,14 @@ class Localizer(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        seen = {"long": True, "short": config.short, "bands": config.short}
-        seen |= {"long_upper": config.upper, "short_upper": config.upper and config.short}
-        seen["context"] = config.context
+        seen = {
+            "long": True,
+            "short": config.short,
+            "bands": config.short,
+            "context": config.context,
+            "long_upper": config.upper,
+            "short_upper": config.upper and config.short,
+        }
         scale = [
             value
             for group, size in GROUPS.items()

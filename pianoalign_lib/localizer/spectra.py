@@ -7,6 +7,7 @@ bytes of half a decibel: 33 kB per second of audio, whatever the length of the r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ class Spectra:
     bands: np.ndarray
     duration_s: float
 
-    @property
+    @cached_property
     def reference(self) -> float:
         """Byte value that 95 % of `long` lie below: the recording's level."""
         counts = np.zeros(256, np.int64)
@@ -121,7 +122,7 @@ class _Bank:
         self._hop = SAMPLE_RATE // fps
         hann = np.hanning(window + 1)[:-1]
         self._window = (hann * 2.0 / hann.sum()).astype(np.float32)
-        self._filters = filters
+        self._n_rows = filters.shape[1]
         self._groups = _groups(filters)
         self._buffer = np.zeros(window // 2, np.float32)  # frame 0 is centred on sample 0
         self._n_done = 0
@@ -131,7 +132,7 @@ class _Bank:
         self._buffer = np.concatenate([self._buffer, block])
         n_frames = max(0, (len(self._buffer) - len(self._window)) // self._hop + 1)
         if n_frames == 0:
-            return np.zeros((0, self._filters.shape[1]), np.uint8)
+            return np.zeros((0, self._n_rows), np.uint8)
         levels = self._levels(n_frames)
         self._buffer = self._buffer[n_frames * self._hop :]
         self._n_done += n_frames
@@ -149,9 +150,8 @@ class _Bank:
 
         frames = np.lib.stride_tricks.sliding_window_view(self._buffer, len(self._window))
         frames = frames[:: self._hop][:n_frames]
-        n_rows = self._filters.shape[1]
-        levels = np.empty((n_frames, n_rows), np.uint8)
-        energy = np.empty((IN_CACHE, n_rows), np.float32)
+        levels = np.empty((n_frames, self._n_rows), np.uint8)
+        energy = np.empty((IN_CACHE, self._n_rows), np.float32)
         for start in range(0, n_frames, IN_CACHE):
             spectrum = rfft(frames[start : start + IN_CACHE] * self._window, axis=1)
             power = np.square(spectrum.real) + np.square(spectrum.imag)
