@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.config import corpus_paths
+from pianoalign_lib.common.config import corpus_paths
 from pianoalign_lib.corpora.recordings import load_recording, read_index
-from pianoalign_lib.notes import write_midi
-from pianoalign_lib.perturb import Condition, perturb
+from pianoalign_lib.corpora.timing_errors import Condition, perturb
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import write_midi
 
 
 def make_input(folder: Path, minutes: float) -> tuple[Path, Path, int]:

@@ -27,9 +27,9 @@ def measure(part: str, recording_name: str) -> dict[str, float]:
     """Run one part once and return its seconds, the audio's length and the peak memory."""
     import torch
 
-    from pianoalign_lib.config import corpus_paths, load_params
+    from pianoalign_lib.common.config import corpus_paths, load_params
     from pianoalign_lib.corpora.recordings import load_recording, read_index
-    from pianoalign_lib.predict import loose_notes
+    from pianoalign_lib.methods.predict import loose_notes
 
     torch.set_num_threads(1)
     paths, params = corpus_paths("demo"), load_params()
@@ -49,9 +49,9 @@ def measure(part: str, recording_name: str) -> dict[str, float]:
 
 
 def _job(part: str, paths, params):
-    from pianoalign_lib.dtw import audio_features
-    from pianoalign_lib.features import compute_features
-    from pianoalign_lib.methods import prepare
+    from pianoalign_lib.crnn.features import compute_features
+    from pianoalign_lib.methods.dtw import audio_features
+    from pianoalign_lib.methods.placing import prepare
 
     if part in ("log_cqt", "log_mel"):
         return lambda audio, _: compute_features(audio, part, 100)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pianoalign_lib.audio import write_flac
-from pianoalign_lib.config import corpus_paths
-from pianoalign_lib.corpora.demo.pianos import load_piano
+from pianoalign_lib.common.config import corpus_paths
+from pianoalign_lib.corpora.pianos import load_piano
 from pianoalign_lib.corpora.rooms import normalise
-from pianoalign_lib.notes import note_table, write_midi
-from pianoalign_lib.perturb import Condition, perturb
+from pianoalign_lib.corpora.timing_errors import Condition, perturb
+from pianoalign_lib.io.audio import write_flac
+from pianoalign_lib.io.notes import note_table, write_midi
 
 HERE = Path(__file__).parent
 SEED = 846

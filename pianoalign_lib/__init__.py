@@ -1,54 +1,45 @@
 """Align piano MIDI to recordings, note by note: a reproducible companion to arXiv 2506.22237.
 
-Data flows one way. Where to look:
+Every import points down: the docstring of each room says what enters, what leaves and what it may
+import, and ``tests/test_rooms.py`` holds it to that.
 
-===============  ==================================================================================
-corpus           ``corpora`` (recordings, rooms, conversion; demo, maps, maestro), ``perturb``
-                 (timing errors), ``notes``, ``audio``
-features         ``features``, ``datasets`` (training excerpts)
-model            ``models``, ``training``, ``training_runs``, ``validation``, ``checkpoints``,
-                 ``release``, ``inference``
-alignment        ``aligner`` (the function ``align``), ``alignment`` (its result),
-                 ``alignment_plot``, ``alignment_page``, ``align_command``; ``recording_input``;
-                 a MIDI file with all its messages: ``midi_events``, ``midi_parsing``,
-                 ``midi_files``, ``midi_writing``, ``retiming``
-onsets           ``decoding`` (posterior → onsets → notes), ``dtw``, ``methods`` (every way to place
-                 notes), ``predict``
-metrics          ``prediction_frames``, ``metrics``, ``bootstrap``, ``comparison``, ``scores``,
-                 ``evaluation``
-tables           ``tables``, ``corpus_tables``, ``table_*``, ``labels``, ``latex``, ``provenance``;
-                 ``claims``, ``verdicts``, ``evidence``
-figures          ``figures``, ``figure_files``, ``architecture_figure``, ``plots``, ``plot_data``,
-                 ``dot_plots``, ``corpus_plots``
-studies          ``sensitivity`` and ``sensitivity_*`` (other readings of the paper); ``latency``,
-                 ``latency_*``, ``label_limit``, ``label_limit_tables`` (from label to sound)
-notebooks        ``notebooks``, ``notebook_output``; what they tell: ``corpus_card``,
-                 ``training_summary``, ``roll_example``, ``story``; ``report``,
-                 ``report_contents``, ``report_page``
-everywhere       ``config``, ``errors``, ``files``, ``progress``, ``cli``
-===============  ==================================================================================
+==================  ===============================================================================
+common              settings, errors, files, progress, display names, figure style
+io                  sound and MIDI in and out; where notes are put
+localizer           the engine of the aligner; no torch
+align               ``align()``, its result, picture, page and command
+corpora             demo, maps, maestro, asap: recordings with true note tables; timing errors
+crnn                the paper's network: features, training, inference, decoding
+localizer_training  how the localizer's weights are made
+methods             one door to every way of placing notes; predictions
+scoring             metrics, intervals, comparisons, verdicts
+tables, figures     from numbers to what a reader sees
+studies             other readings of the paper; from label to sound
+report              notebooks and their results on one page
+cli                 the program
+==================  ===============================================================================
 """
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import PianoAlignError
+from .common import __version__
+from .common.errors import PianoAlignError
 
 if TYPE_CHECKING:
-    from .aligner import align as align
-    from .alignment import Alignment as Alignment
+    from .align.aligner import align as align
+    from .align.result import Alignment as Alignment
 
-__version__ = "0.1.0"
 __all__ = ["Alignment", "PianoAlignError", "__version__", "align"]
 
 
 def __getattr__(name: str) -> Any:
     """Import what ``align`` needs on its first use: the package alone imports in no time."""
     if name == "align":
-        from .aligner import align
+        from .align.aligner import align
 
         return align
     if name == "Alignment":
-        from .alignment import Alignment
+        from .align.result import Alignment
 
         return Alignment
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

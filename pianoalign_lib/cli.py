@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .align_command import add_align_parser
-from .errors import ConfigError, PianoAlignError
+from .align.command import add_align_parser
+from .common.errors import ConfigError, PianoAlignError
 
 if TYPE_CHECKING:
-    from .config import CorpusPaths
+    from .common.config import CorpusPaths
 
 STOPPED = "stopped; the same command goes on from here"
 CORPORA = ("demo", "maps", "maestro", "asap")
@@ -49,8 +49,8 @@ def _one_line(error: BaseException) -> str:
 
 
 def _stop(message: str, code: int) -> int:
-    if "pianoalign_lib.progress" in sys.modules:
-        from .progress import end_progress
+    if "pianoalign_lib.common.progress" in sys.modules:
+        from .common.progress import end_progress
 
         end_progress()
     print(f"pianoalign: {message}", file=sys.stderr)
@@ -114,7 +114,7 @@ def _add(commands, name: str, run: Callable, help_text: str) -> argparse.Argumen
 
 
 def _paths(arguments: argparse.Namespace) -> CorpusPaths:
-    from .config import corpus_paths
+    from .common.config import corpus_paths
 
     if arguments.corpus not in CORPORA:
         raise ConfigError(
@@ -125,7 +125,7 @@ def _paths(arguments: argparse.Namespace) -> CorpusPaths:
 
 def _corpus(arguments: argparse.Namespace) -> tuple[CorpusPaths, dict[str, Any]]:
     """Return the folders of the corpus asked for, and the parameters as they hold for it."""
-    from .config import load_params
+    from .common.config import load_params
 
     paths = _paths(arguments)
     return paths, load_params(paths.root, paths.corpus)
@@ -174,7 +174,7 @@ def _render(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from .training_runs import train_variants
+    from .crnn.runs import train_variants
 
     paths, params = _corpus(arguments)
     names = [arguments.variant] if arguments.variant else list(params["variants"])
@@ -182,22 +182,22 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _release(arguments: argparse.Namespace) -> None:
-    from .release import release
+    from .crnn.release import release
 
     paths, params = _corpus(arguments)
     release(paths, list(params["variants"]))
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from .predict import predict
+    from .methods.predict import predict
 
     paths, params = _corpus(arguments)
     predict(paths, params, arguments.method, arguments.jobs)
 
 
 def _field(arguments: argparse.Namespace) -> None:
-    from .peers.field import run_field
-    from .peers.summary import write_field
+    from benchmarks.field.run import run_field
+    from benchmarks.field.summary import write_field
 
     paths, params = _corpus(arguments)
     run_field(paths, params, arguments.method)  # one process: its CPU time is measured
@@ -205,53 +205,53 @@ def _field(arguments: argparse.Namespace) -> None:
 
 
 def _metrics(arguments: argparse.Namespace) -> None:
-    from .evaluation import write_metrics
+    from .scoring.evaluation import write_metrics
 
     write_metrics(*_corpus(arguments))
 
 
 def _latency(arguments: argparse.Namespace) -> None:
-    from .latency import measure_latency
+    from .studies.latency.measure import measure_latency
 
     measure_latency(_paths(arguments), arguments.jobs)
 
 
 def _sensitivity(arguments: argparse.Namespace) -> None:
-    from .sensitivity import run_sensitivity
+    from .studies.sensitivity.run import run_sensitivity
 
     paths, params = _corpus(arguments)
     run_sensitivity(paths, params, arguments.jobs)
 
 
 def _localizer_prepare(arguments: argparse.Namespace) -> None:
-    from .localizer.sources import build_sources
+    from .localizer_training.sources import build_sources
 
     paths, params = _corpus(arguments)
     build_sources(paths.root, params, params["localizer"]["share"], arguments.jobs)
 
 
 def _localizer_train(arguments: argparse.Namespace) -> None:
-    from .localizer.training import train_localizer
+    from .localizer_training.training import train_localizer
 
     paths, params = _corpus(arguments)
     print(train_localizer(paths.root, params, arguments.variant))
 
 
 def _localizer_release(arguments: argparse.Namespace) -> None:
-    from .localizer.release import release_localizer
+    from .localizer_training.release import release_localizer
 
     paths, params = _corpus(arguments)
     print(release_localizer(paths.root, params, arguments.variant))
 
 
 def _notebook(arguments: argparse.Namespace) -> None:
-    from .notebooks import run_notebook
+    from .report.notebooks import run_notebook
 
     _paths(arguments)
     run_notebook(arguments.name, arguments.corpus)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from .report import build_report
+    from .report.page import build_report
 
     print(build_report(_paths(arguments).corpus))

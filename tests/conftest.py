@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from pianoalign_lib.audio import SAMPLE_RATE, write_flac
-from pianoalign_lib.config import CorpusPaths, corpus_paths
+from pianoalign_lib.common.config import CorpusPaths, corpus_paths
+from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora.recordings import Recording, audio_path, notes_path, write_index
-from pianoalign_lib.files import sha256_file
-from pianoalign_lib.notes import note_table
+from pianoalign_lib.io.audio import SAMPLE_RATE, write_flac
+from pianoalign_lib.io.notes import note_table
 
 ROOT = Path(__file__).resolve().parent.parent
 

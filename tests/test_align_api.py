@@ -21,7 +21,7 @@ import soundfile as sf
 import pianoalign_lib
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import PianoAlignError, align
-from pianoalign_lib.errors import CheckpointError, ConfigError, InputError
+from pianoalign_lib.common.errors import CheckpointError, ConfigError, InputError
 
 RATE = 16_000
 COLUMNS = [
@@ -314,7 +314,9 @@ def test_dtw(files):
 
 
 def test_missing_parts_of_the_installation(files, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "pianoalign_lib.methods", None)  # as if torch were missing
+    monkeypatch.setitem(
+        sys.modules, "pianoalign_lib.methods.placing", None
+    )  # as if torch were missing
     with pytest.raises(ConfigError, match="full installation"):
         align(files.audio, files.midi, method="crnn")
     monkeypatch.undo()

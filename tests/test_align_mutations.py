@@ -22,8 +22,8 @@ import soundfile as sf
 
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import align, cli
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.midi_files import read_midi_score
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.io.midi_score import read_midi_score
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tempo, Key or Time signature:RuntimeWarning")
 SECONDS = 2.0

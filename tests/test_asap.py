@@ -17,19 +17,20 @@ import pretty_midi
 import pytest
 import soundfile as sf
 
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.config import corpus_paths, load_params
-from pianoalign_lib.corpora.asap import fetch, folder, overlap, render
+from pianoalign_lib.common.config import corpus_paths, load_params
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.corpora.asap import fetch, folder, render
 from pianoalign_lib.corpora.asap.pianos import (
     SALAMANDER_LAYERS,
     CalibratedPiano,
     SalamanderPiano,
     load_training_piano,
 )
-from pianoalign_lib.corpora.demo.pianos import SoundFontPiano, measure_attack_s
+from pianoalign_lib.corpora.pianos import SoundFontPiano, measure_attack_s
 from pianoalign_lib.corpora.recordings import load_recording, read_index
-from pianoalign_lib.errors import CorpusError
-from pianoalign_lib.notes import note_table, write_midi
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import note_table, write_midi
+from tools import mark_overlaps as overlap
 
 TIMGM6MB = Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")
 

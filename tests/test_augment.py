@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.corpora import augment as steps
-from pianoalign_lib.notes import note_table
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.localizer_training import augment as steps
 
 CLICKS = np.array([16_000, 31_111, 52_345, 75_000])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pianoalign_lib import metrics
-from pianoalign_lib.claims import CLAIMS, claims_table
-from pianoalign_lib.table_model import Table
+from pianoalign_lib.scoring import metrics
+from pianoalign_lib.tables.claims import CLAIMS, claims_table
+from pianoalign_lib.tables.model import Table
 
 TEMPOS = ["tempo-20", "tempo-10", "tempo+10", "tempo+20"]
 # Share of notes within 10 ms, by method; the others are 60 ms off. The paper's picture.

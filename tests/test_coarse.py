@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.localizer.coarse import coarse_warp
 from pianoalign_lib.localizer.coarse_path import find_path, onset_strength
 from pianoalign_lib.localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, Spectra
 from pianoalign_lib.localizer.warp import Warp
-from pianoalign_lib.notes import note_table
 
 FLOOR, DECAY_BYTES = 40, 0.5  # level of the noise; a note falls by 25 dB per second
 

@@ -7,16 +7,16 @@ import subprocess
 import numpy as np
 import pytest
 
-from pianoalign_lib.audio import SAMPLE_RATE, load_audio
-from pianoalign_lib.config import load_params
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora import rooms
 from pianoalign_lib.corpora.demo import fetch as fetching
 from pianoalign_lib.corpora.demo import render as rendering
-from pianoalign_lib.corpora.demo.pianos import measure_attack_s
+from pianoalign_lib.corpora.pianos import measure_attack_s
 from pianoalign_lib.corpora.recordings import audio_path, load_recording, notes_path, read_index
-from pianoalign_lib.errors import CorpusError
-from pianoalign_lib.files import sha256_file
-from pianoalign_lib.notes import note_table
+from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
+from pianoalign_lib.io.notes import note_table
 
 
 class ClickPiano:

@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
-from pianoalign_lib import metrics
-from pianoalign_lib.config import corpus_paths, load_params, training_config, variant_config
+from pianoalign_lib.common.config import corpus_paths, load_params, training_config, variant_config
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.labels import method_label, real_or_stand_in
 from pianoalign_lib.corpora.completeness import expected_recordings
 from pianoalign_lib.corpora.maps.folder import listed
 from pianoalign_lib.corpora.recordings import Recording, write_index
-from pianoalign_lib.corpus_tables import table5_pianos, table_cross_corpus
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.labels import method_label, real_or_stand_in
-from pianoalign_lib.methods import prepare
-from pianoalign_lib.provenance import publish
-from pianoalign_lib.table_model import Table
-from pianoalign_lib.tables import table2_architecture
+from pianoalign_lib.methods.placing import prepare
+from pianoalign_lib.scoring import metrics
+from pianoalign_lib.tables.corpus import table5_pianos, table_cross_corpus
+from pianoalign_lib.tables.model import Table
+from pianoalign_lib.tables.paper import table2_architecture
+from pianoalign_lib.tables.provenance import publish
 
 RECORDINGS = pd.DataFrame({"recording": ["a", "b", "c"], "piano": ["X", "X", "Y"]})
 
@@ -140,7 +140,7 @@ def test_a_table_on_a_part_of_maps_says_so(tmp_path, repository, monkeypatch):
     assert real < whole < len(listed())
     assert expected_recordings("demo", params) is None
     paths = replace(corpus_paths("maps", repository), root=tmp_path)
-    monkeypatch.setattr("pianoalign_lib.provenance.training_hash", lambda _: "0123")
+    monkeypatch.setattr("pianoalign_lib.tables.provenance.training_hash", lambda _: "0123")
     row = Recording("r", "test", "test", "p", "X", "software", 60.0, 5, "ab")
     for count, stamp in ((3, f"(partial: 3 of {whole} recordings)"), (whole, None)):
         rows = [replace(row, recording=f"r{index}") for index in range(count)]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pianoalign_lib.decoding import detect_onsets, match_notes, place_notes
-from pianoalign_lib.errors import InputError
+from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.crnn.decoding import detect_onsets, match_notes, place_notes
 
 
 def posterior_of(column: list[float], pitch: int = 60) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pianoalign_lib import dtw
-from pianoalign_lib.errors import InputError
+from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.methods import dtw
 
 SAMPLE_RATE = 16_000
 

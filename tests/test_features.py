@@ -6,10 +6,10 @@ import librosa
 import numpy as np
 import pytest
 
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.config import FRAME_RATES, REPRESENTATIONS
-from pianoalign_lib.errors import ConfigError
-from pianoalign_lib.features import compute_features, hop_length, n_frames
+from pianoalign_lib.common.config import FRAME_RATES, REPRESENTATIONS
+from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.crnn.features import compute_features, hop_length, n_frames
+from pianoalign_lib.io.audio import SAMPLE_RATE
 
 
 def _centroid_s(energy: np.ndarray, fps: int) -> float:

@@ -12,24 +12,20 @@ import pandas as pd
 import pytest
 from conftest import toy_audio, toy_notes
 
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.config import load_params
-from pianoalign_lib.errors import ConfigError, CorpusError
-from pianoalign_lib.figure_field import figure4_field
-from pianoalign_lib.notes import note_table
-from pianoalign_lib.peers import excerpts, field, measure, tools
-from pianoalign_lib.peers.conditions import CONDITIONS, MISSING_EXTRA, field_notes
-from pianoalign_lib.peers.matching import match_heard
-from pianoalign_lib.peers.parangonar import group_onsets
-from pianoalign_lib.peers.registry import TOOLS
-from pianoalign_lib.peers.summary import summarize, write_field
-from pianoalign_lib.predict import loose_notes
-from pianoalign_lib.table_field import (
-    read_field,
-    table7_conditions,
-    table7_extra,
-    table7_field,
-)
+from benchmarks.field import excerpts, measure, tools
+from benchmarks.field import run as field
+from benchmarks.field.conditions import CONDITIONS, MISSING_EXTRA, field_notes
+from benchmarks.field.matching import match_heard
+from benchmarks.field.parangonar import group_onsets
+from benchmarks.field.registry import TOOLS
+from benchmarks.field.summary import summarize, write_field
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.figures.tools import figure4_field
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.methods.predict import loose_notes
+from pianoalign_lib.tables.tools import read_field, table7_conditions, table7_extra, table7_field
 
 BOOTSTRAP = {"samples": 20, "seed": 1}
 
@@ -310,7 +306,7 @@ def test_figure_shows_every_tool_that_was_run() -> None:
 
 
 def test_cqt_dtw_finds_an_offset_and_a_tempo() -> None:
-    from pianoalign_lib.peers import cqt_dtw
+    from benchmarks.field import cqt_dtw
 
     rng = np.random.default_rng(3)
     notes = toy_notes(rng, 10.0)

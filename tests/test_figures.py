@@ -20,10 +20,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic_predictions import TEMPOS, predictions
 
-from pianoalign_lib import figures, metrics, plots
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.figure_files import METHOD_STYLE
-from pianoalign_lib.labels import METHODS
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import METHOD_STYLE
+from pianoalign_lib.common.labels import METHODS
+from pianoalign_lib.figures import curves as plots
+from pianoalign_lib.figures import paper as figures
+from pianoalign_lib.scoring import metrics
 
 ALIGNERS = ["none", "dtw", "crnn", "hybrid"]
 

@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.files import atomic_path, write_text
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.files import atomic_path, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

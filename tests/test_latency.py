@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.signal import fftconvolve
 
-from pianoalign_lib import label_limit, label_limit_tables, latency, latency_plots, latency_summary
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.config import CorpusPaths
+from pianoalign_lib.common.config import CorpusPaths
+from pianoalign_lib.common.errors import CorpusError, PianoAlignError
+from pianoalign_lib.common.figure_style import save_figure
+from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.corpora.recordings import read_index
-from pianoalign_lib.errors import CorpusError, PianoAlignError
-from pianoalign_lib.figure_files import save_figure
-from pianoalign_lib.labels import REAL_SETS
-from pianoalign_lib.notes import note_table
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.studies.latency import label_limit
+from pianoalign_lib.studies.latency import measure as latency
+from pianoalign_lib.studies.latency import plots as latency_plots
+from pianoalign_lib.studies.latency import summary as latency_summary
+from pianoalign_lib.studies.latency import tables as label_limit_tables
 
 CLOSE, AMBIENT = REAL_SETS
 

@@ -11,11 +11,11 @@ import pretty_midi
 import pytest
 import soundfile as sf
 
-from pianoalign_lib.config import corpus_paths
+from pianoalign_lib.common.config import corpus_paths
+from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.corpora import conversion, maestro
 from pianoalign_lib.corpora.maestro import composition, prepare_maestro
 from pianoalign_lib.corpora.recordings import load_recording, read_index
-from pianoalign_lib.errors import ConfigError, CorpusError
 
 # Composer, title, split, year, sample rate of the audio.
 PERFORMANCES = [

@@ -19,7 +19,8 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pianoalign_lib.config import corpus_paths, load_params
+from pianoalign_lib.common.config import corpus_paths, load_params
+from pianoalign_lib.common.errors import CorpusError, PianoAlignError
 from pianoalign_lib.corpora import conversion
 from pianoalign_lib.corpora.maps import folder as maps_folder
 from pianoalign_lib.corpora.maps import prepare
@@ -27,7 +28,6 @@ from pianoalign_lib.corpora.maps.labels import read_labels
 from pianoalign_lib.corpora.maps.prepare import prepare_maps
 from pianoalign_lib.corpora.maps.split import split
 from pianoalign_lib.corpora.recordings import audio_path, load_recording, read_index
-from pianoalign_lib.errors import CorpusError, PianoAlignError
 
 # Onset, offset, pitch, velocity. A quarter of a second is a whole number of samples at 16 and at
 # 44.1 kHz, and of ticks of the MIDI files.

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
+from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.corpora.maps import fetch
-from pianoalign_lib.corpora.maps.download import git_blob_id
-from pianoalign_lib.errors import CorpusError
+from pianoalign_lib.corpora.sources import git_blob_id
 
 FLAC, TSV = "flac/MAPS_MUS-a_b.flac", "tsv/MAPS_MUS-a_b.tsv"
 

@@ -17,11 +17,11 @@ import pytest
 import yaml
 from conftest import ROOT, toy_audio, toy_notes
 
-from pianoalign_lib.audio import write_flac
-from pianoalign_lib.config import corpus_paths, load_params
-from pianoalign_lib.files import sha256_file
-from pianoalign_lib.report_contents import corpus_figures, corpus_tables
-from pianoalign_lib.training_runs import train_variants
+from pianoalign_lib.common.config import corpus_paths, load_params
+from pianoalign_lib.common.files import sha256_file
+from pianoalign_lib.crnn.runs import train_variants
+from pianoalign_lib.io.audio import write_flac
+from pianoalign_lib.report.contents import corpus_figures, corpus_tables
 
 RECORDINGS = (
     *(f"MAPS_MUS-p{n}_AkPnBcht" for n in range(4)),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic_predictions import predictions
 
-from pianoalign_lib import bootstrap, metrics
-from pianoalign_lib.comparison import compare, compare_scores
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.scores import read_scores, write_scores
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.scoring import bootstrap, metrics
+from pianoalign_lib.scoring.comparison import compare, compare_scores
+from pianoalign_lib.scoring.scores import read_scores, write_scores
 
 
 def frame(

@@ -10,12 +10,12 @@ import pandas as pd
 import pretty_midi
 import pytest
 
-from pianoalign_lib.errors import InputError
-from pianoalign_lib.midi_events import serialize
-from pianoalign_lib.midi_files import NO_EVENT, read_midi_score
-from pianoalign_lib.midi_parsing import parse
-from pianoalign_lib.midi_writing import retimed_midi
-from pianoalign_lib.retiming import new_offsets, next_start, note_warp
+from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.io.midi_events import serialize
+from pianoalign_lib.io.midi_parsing import parse
+from pianoalign_lib.io.midi_score import NO_EVENT, read_midi_score
+from pianoalign_lib.io.midi_writing import retimed_midi
+from pianoalign_lib.io.retiming import new_offsets, next_start, note_warp
 
 END = b"\x00\xff\x2f\x00"
 

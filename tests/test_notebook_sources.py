@@ -16,14 +16,14 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from pianoalign_lib.checkpoints import CheckpointInfo, save_checkpoint
-from pianoalign_lib.config import CorpusPaths, corpus_paths, variant_config
+from benchmarks.field.registry import TOOLS
+from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
-from pianoalign_lib.evaluation import write_metrics
-from pianoalign_lib.models.crnn import Crnn
-from pianoalign_lib.notebooks import run_notebook
-from pianoalign_lib.peers.registry import TOOLS
-from pianoalign_lib.report_contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
+from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
+from pianoalign_lib.crnn.network import Crnn
+from pianoalign_lib.report.contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
+from pianoalign_lib.report.notebooks import run_notebook
+from pianoalign_lib.scoring.evaluation import write_metrics
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 

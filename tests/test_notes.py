@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pianoalign_lib.errors import InputError
-from pianoalign_lib.notes import apply_pedal, note_table, piano_roll, read_midi, write_midi
+from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.io.notes import apply_pedal, note_table, piano_roll, read_midi, write_midi
 
 
 def test_ids_follow_onset_then_pitch():

@@ -26,8 +26,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import pianoalign_lib
-from pianoalign_lib.config import load_params
-from pianoalign_lib.report_contents import NOTEBOOK_TITLES, corpus_figures, corpus_tables
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.report.contents import NOTEBOOK_TITLES, corpus_figures, corpus_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 # Requirements that packages declare and the lock does not meet; the tests of dtw and of the demo

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pianoalign_lib.config import load_params
-from pianoalign_lib.errors import ConfigError
-from pianoalign_lib.notes import note_table
-from pianoalign_lib.perturb import Condition, conditions, generator, perturb
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.corpora.timing_errors import Condition, conditions, generator, perturb
+from pianoalign_lib.io.notes import note_table
 
 
 @pytest.fixture

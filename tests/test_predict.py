@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from pianoalign_lib import cli
-from pianoalign_lib.config import load_params
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import load_notes, read_index
-from pianoalign_lib.errors import CheckpointError, ConfigError, CorpusError
-from pianoalign_lib.evaluation import write_metrics
-from pianoalign_lib.methods import prepare
-from pianoalign_lib.predict import condition_plan, loose_notes, predict
+from pianoalign_lib.methods.placing import prepare
+from pianoalign_lib.methods.predict import condition_plan, loose_notes, predict
+from pianoalign_lib.scoring.evaluation import write_metrics
 
 
 def test_doing_nothing_returns_the_input(toy_project):
@@ -120,7 +120,7 @@ def test_ctrl_c_is_exit_code_130(toy_project, monkeypatch, capfd):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pianoalign_lib.evaluation.write_metrics", interrupted)
+    monkeypatch.setattr("pianoalign_lib.scoring.evaluation.write_metrics", interrupted)
     assert cli.main(["metrics"]) == 130
     assert "stopped" in capfd.readouterr().err
 

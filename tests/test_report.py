@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.report import build_report
-from pianoalign_lib.report_contents import FIGURES, NOTEBOOK_TITLES, TABLES
-from pianoalign_lib.report_page import BADGES
-from pianoalign_lib.table_files import Provenance, write_table
-from pianoalign_lib.table_markdown import read_markdown_table
-from pianoalign_lib.table_model import Column, Missing, Number, Percent, Table
-from pianoalign_lib.verdicts import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.html_page import BADGES
+from pianoalign_lib.report.contents import FIGURES, NOTEBOOK_TITLES, TABLES
+from pianoalign_lib.report.page import build_report
+from pianoalign_lib.scoring.verdicts import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
+from pianoalign_lib.tables.files import Provenance, write_table
+from pianoalign_lib.tables.markdown import read_markdown_table
+from pianoalign_lib.tables.model import Column, Missing, Number, Percent, Table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 4"><path id="a" d="M0 0h8v4z"/></svg>'
 VOID = {"meta", "img", "br", "hr", "link", "input"}

@@ -15,14 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pianoalign_lib import evaluation, predict
-from pianoalign_lib.config import corpus_paths, load_params
+from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.corpora.demo import fetch, render
 from pianoalign_lib.corpora.maps.folder import VARIABLE
 from pianoalign_lib.corpora.maps.prepare import prepare_maps
 from pianoalign_lib.corpora.recordings import read_index, write_index
-from pianoalign_lib.metrics import evaluate_per_recording
-from pianoalign_lib.table_files import read_table
+from pianoalign_lib.methods import predict
+from pianoalign_lib.scoring import evaluation
+from pianoalign_lib.scoring.metrics import evaluate_per_recording
+from pianoalign_lib.tables.files import read_table
 
 # Three recordings or more behind every table, the shortest ones.
 RECORDINGS = {
@@ -123,8 +124,8 @@ def test_table_2_says_what_the_metrics_say(request, corpus):
 
 def test_the_checkpoints_are_those_of_the_parameters(repository, corpus):
     """Every shipped checkpoint loads for its variant, and was trained with these settings."""
-    from pianoalign_lib.checkpoints import load_checkpoint
-    from pianoalign_lib.config import training_config, variant_config
+    from pianoalign_lib.common.config import training_config, variant_config
+    from pianoalign_lib.crnn.checkpoints import load_checkpoint
 
     params = load_params(repository, corpus)
     hashes = set()

@@ -13,22 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pianoalign_lib import dtw, figures
-from pianoalign_lib.config import load_params
-from pianoalign_lib.decoding import DetectedOnsets
-from pianoalign_lib.errors import CheckpointError, ConfigError, CorpusError, PianoAlignError
-from pianoalign_lib.evaluation import write_metrics
-from pianoalign_lib.notes import note_table
-from pianoalign_lib.predict import loose_notes, predict
-from pianoalign_lib.sensitivity import run_sensitivity
-from pianoalign_lib.sensitivity_bench import MATCHINGS, Placed, match
-from pianoalign_lib.sensitivity_dtw import DtwBench
-from pianoalign_lib.sensitivity_errors import KINDS, loosen
-from pianoalign_lib.sensitivity_notes import training_note
-from pianoalign_lib.sensitivity_plot import plot_sensitivity
-from pianoalign_lib.sensitivity_readings import ALL, QUESTIONS, READINGS, Reading
-from pianoalign_lib.sensitivity_scoring import SHARES, count_matched, summarise, tally
-from pianoalign_lib.sensitivity_table import read_sensitivity, table_sensitivity
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError, PianoAlignError
+from pianoalign_lib.crnn.decoding import DetectedOnsets
+from pianoalign_lib.figures import paper as figures
+from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.methods import dtw
+from pianoalign_lib.methods.predict import loose_notes, predict
+from pianoalign_lib.scoring.evaluation import write_metrics
+from pianoalign_lib.studies.sensitivity.bench import MATCHINGS, Placed, match
+from pianoalign_lib.studies.sensitivity.dtw import DtwBench
+from pianoalign_lib.studies.sensitivity.errors import KINDS, loosen
+from pianoalign_lib.studies.sensitivity.notes import training_note
+from pianoalign_lib.studies.sensitivity.plot import plot_sensitivity
+from pianoalign_lib.studies.sensitivity.readings import ALL, QUESTIONS, READINGS, Reading
+from pianoalign_lib.studies.sensitivity.run import run_sensitivity
+from pianoalign_lib.studies.sensitivity.scoring import SHARES, count_matched, summarise, tally
+from pianoalign_lib.studies.sensitivity.table import read_sensitivity, table_sensitivity
 
 SETTINGS = {"test_set": "test", "condition": "note100", "recordings": 2}
 OURS = Reading("scoring", "identity", "ours", ("crnn",))
@@ -326,8 +327,8 @@ def test_our_own_reading_gives_the_pipeline_s_scores(project, params):
 KILLED_AT_THE_SECOND = """
 import os, signal
 from pianoalign_lib import sensitivity
-from pianoalign_lib.config import corpus_paths, load_params
-from pianoalign_lib.sensitivity_readings import READINGS
+from pianoalign_lib.common.config import corpus_paths, load_params
+from pianoalign_lib.studies.sensitivity.readings import READINGS
 
 load = sensitivity.load_recording
 

@@ -11,23 +11,20 @@ import pandas as pd
 import pytest
 from conftest import toy_notes
 
-from pianoalign_lib import corpus_plots
-from pianoalign_lib.audio import SAMPLE_RATE
-from pianoalign_lib.checkpoints import CheckpointInfo, save_checkpoint
-from pianoalign_lib.config import load_params, variant_config
+from pianoalign_lib.common.config import load_params, variant_config
+from pianoalign_lib.common.errors import CheckpointError, CorpusError, PianoAlignError
 from pianoalign_lib.corpora.demo import card
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
-from pianoalign_lib.corpus_card import read_corpus
-from pianoalign_lib.corpus_tables import table1_corpus
-from pianoalign_lib.errors import CheckpointError, CorpusError, PianoAlignError
-from pianoalign_lib.models.crnn import Crnn
-from pianoalign_lib.notes import piano_roll
-from pianoalign_lib.predict import loose_notes
-from pianoalign_lib.provenance import provenance, publish, read_header
-from pianoalign_lib.roll_example import roll_example
-from pianoalign_lib.story import difference, differences
-from pianoalign_lib.table_files import read_table
-from pianoalign_lib.training_summary import (
+from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
+from pianoalign_lib.crnn.network import Crnn
+from pianoalign_lib.figures import corpus as corpus_plots
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import piano_roll
+from pianoalign_lib.methods.predict import loose_notes
+from pianoalign_lib.report.corpus_card import read_corpus
+from pianoalign_lib.report.roll_example import roll_example
+from pianoalign_lib.report.story import difference, differences
+from pianoalign_lib.report.training_summary import (
     convergence_note,
     cost_table,
     kept_note,
@@ -35,6 +32,9 @@ from pianoalign_lib.training_summary import (
     read_logs,
     variant_table,
 )
+from pianoalign_lib.tables.corpus import table1_corpus
+from pianoalign_lib.tables.files import read_table
+from pianoalign_lib.tables.provenance import provenance, publish, read_header
 
 
 @pytest.fixture

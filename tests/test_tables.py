@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
-from pianoalign_lib import corpus_tables, metrics, tables
-from pianoalign_lib.errors import PianoAlignError
-from pianoalign_lib.labels import condition_label, tempo_percent
-from pianoalign_lib.latex import escape
-from pianoalign_lib.scores import Scores
-from pianoalign_lib.table_files import Provenance, read_table, write_table
-from pianoalign_lib.table_model import Column, Missing, Name, Number, Percent, Table
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.labels import condition_label, tempo_percent
+from pianoalign_lib.scoring import metrics
+from pianoalign_lib.scoring.scores import Scores
+from pianoalign_lib.tables import corpus as corpus_tables
+from pianoalign_lib.tables import paper as tables
+from pianoalign_lib.tables.files import Provenance, read_table, write_table
+from pianoalign_lib.tables.latex import escape
+from pianoalign_lib.tables.model import Column, Missing, Name, Number, Percent, Table
 
 ABLATIONS = ["cnn", "gru", "lstm_uni", "crnn", "crnn_cqt", "crnn_logmel", "crnn_mel"]
 ALIGNERS = ["none", "dtw", "crnn", "hybrid"]

@@ -15,16 +15,16 @@ import pandas as pd
 import pytest
 import torch
 
-from pianoalign_lib import training
-from pianoalign_lib.checkpoints import load_checkpoint
-from pianoalign_lib.config import VariantConfig, load_params, training_config, variant_config
-from pianoalign_lib.errors import CheckpointError, ConfigError, CorpusError
-from pianoalign_lib.files import sha256_file
-from pianoalign_lib.inference import RecordingEncoder
-from pianoalign_lib.models.crnn import Crnn
-from pianoalign_lib.notes import note_table, piano_roll
-from pianoalign_lib.release import release
-from pianoalign_lib.training_runs import train_variants
+from pianoalign_lib.common.config import VariantConfig, load_params, training_config, variant_config
+from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError
+from pianoalign_lib.common.files import sha256_file
+from pianoalign_lib.crnn import training
+from pianoalign_lib.crnn.checkpoints import load_checkpoint
+from pianoalign_lib.crnn.inference import RecordingEncoder
+from pianoalign_lib.crnn.network import Crnn
+from pianoalign_lib.crnn.release import release
+from pianoalign_lib.crnn.runs import train_variants
+from pianoalign_lib.io.notes import note_table, piano_roll
 
 
 def _train(paths, name="crnn"):

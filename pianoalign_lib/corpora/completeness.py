@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config import topic
+from ..common.config import topic
 from .maps.folder import listed
 from .maps.split import split
 

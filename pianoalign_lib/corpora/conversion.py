@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 
-from ..audio import SAMPLE_RATE, load_audio, write_flac
-from ..config import digest
-from ..errors import CorpusError, PianoAlignError
-from ..files import atomic_path, sha256_file
-from ..notes import COLUMNS
-from ..progress import progress
+from ..common.config import digest
+from ..common.errors import CorpusError, PianoAlignError
+from ..common.files import atomic_path, sha256_file
+from ..common.progress import progress
+from ..io.audio import SAMPLE_RATE, load_audio, write_flac
+from ..io.notes import COLUMNS
 from .recordings import Recording, audio_path, notes_path, write_index
 from .stamps import finished, write_stamp
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..config import CorpusPaths, topic
-from ..errors import CorpusError
-from ..notes import read_midi
+from ..common.config import CorpusPaths, topic
+from ..common.errors import CorpusError
+from ..io.notes import read_midi
 from .conversion import Task, convert_part
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import CorpusError
+from ..common.errors import CorpusError
 
 
 def corpus_folder(

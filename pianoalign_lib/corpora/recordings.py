@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..audio import load_audio
-from ..errors import CorpusError
-from ..files import atomic_path, sha256_file
+from ..common.errors import CorpusError
+from ..common.files import atomic_path, sha256_file
+from ..io.audio import load_audio
 
 INDEX = "recordings.csv"
 
@@ -126,6 +126,6 @@ def load_notes(folder: Path, recording: Recording) -> pd.DataFrame:
 
 def corpus_hash(recordings: list[Recording]) -> str:
     """Return twelve hexadecimal digits over every recording's name and audio."""
-    from ..config import digest
+    from ..common.config import digest
 
     return digest(sorted((item.recording, item.sha256_audio, item.n_notes) for item in recordings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE
+from ..io.audio import SAMPLE_RATE
 
 SPEED_OF_SOUND = 343.0  # m/s
 SIMULATOR_DELAY = 40  # samples that pyroomacoustics adds besides the distance

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..files import sha256_file, write_text
+from ..common.files import sha256_file, write_text
 from .recordings import Recording, audio_path, notes_path
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
+from ..common.errors import InputError
 from .coarse import coarse_warp
 from .decode import BLOCK, Decoded, decode
 from .patches import Expected, grid_steps

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..common.errors import CheckpointError
 from .patches import N_CHANNELS, Expected, make_patches
 from .posterior import N_BINS
 from .spectra import Spectra

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
-from .blocks import SAMPLE_RATE, array_blocks, even_blocks, file_blocks
+from ..common.errors import InputError
+from ..io.blocks import SAMPLE_RATE, array_blocks, even_blocks, file_blocks
 
 LOWEST_ROW = 21  # MIDI pitch of row 0
 N_ROWS = 99  # semitones, up to 7,902 Hz

@@ -15,10 +15,10 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import CorpusError
-from ...files import atomic_path, sha256_file
-from ...progress import progress
-from ..maps.download import Downloader, is_whole
+from ...common.errors import CorpusError
+from ...common.files import atomic_path, sha256_file
+from ...common.progress import progress
+from ..sources import Downloader, is_whole
 from .folder import used
 from .pianos import SALAMANDER_LAYERS
 

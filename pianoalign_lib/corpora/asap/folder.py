@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...errors import CorpusError
-from ..maps.download import git_blob_id
+from ...common.errors import CorpusError
 from ..place import corpus_folder
+from ..sources import git_blob_id
 
 VARIABLE = "PIANOALIGN_ASAP"
 HOW_TO_GET = (

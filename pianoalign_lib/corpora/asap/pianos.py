@@ -16,11 +16,11 @@ import pandas as pd
 import soundfile as sf
 import soxr
 
-from ...audio import SAMPLE_RATE
-from ...errors import CorpusError
-from ...files import atomic_path
-from ...notes import LOWEST_PITCH, N_PITCHES, note_table
-from ..demo.pianos import PEAK_WITHIN_S, RELEASE_S, Piano, SoundFontPiano, measure_attack_s
+from ...common.errors import CorpusError
+from ...common.files import atomic_path
+from ...io.audio import SAMPLE_RATE
+from ...io.notes import LOWEST_PITCH, N_PITCHES, note_table
+from ..pianos import PEAK_WITHIN_S, RELEASE_S, Piano, SoundFontPiano, measure_attack_s
 
 FROM_DEMO = ("timgm6mb", "salamander_light", "florestan")
 FROM_NPM = ("fluid_r3", "musescore", "salamander_v3")

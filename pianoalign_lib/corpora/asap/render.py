@@ -1,6 +1,6 @@
 """Render ASAP for training: excerpts of human performances, each on one sampled piano, dry.
 
-Rooms, noise and coding are added in training (:mod:`pianoalign_lib.corpora.augment`), anew for each
+Rooms, noise and coding are added in training (:mod:`.augment`), anew for each
 copy. The training performances of the demo corpus are rendered along, on the pianos that it lacks.
 """
 
@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from ...audio import write_flac
-from ...config import CorpusPaths, digest, topic
-from ...files import atomic_path, sha256_file
-from ...notes import COLUMNS
-from ...perturb import generator
-from ...progress import progress
-from ..demo.pianos import Piano
-from ..excerpts import TAIL_S, attacked, cut_excerpt, read_performance
-from ..maps.download import git_blob_id
+from ...common.config import CorpusPaths, digest, topic
+from ...common.files import atomic_path, sha256_file
+from ...common.progress import progress
+from ...io.audio import write_flac
+from ...io.notes import COLUMNS
+from ..performances import TAIL_S, attacked, cut_excerpt, read_performance
+from ..pianos import Piano
 from ..recordings import Recording, audio_path, notes_path, write_index
 from ..rooms import normalise
+from ..sources import git_blob_id
 from ..stamps import finished, write_stamp
+from ..timing_errors import generator
 from .folder import Performance, find_folder, find_performances
 from .pianos import load_training_piano
 

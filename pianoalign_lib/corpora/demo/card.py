@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...audio import SAMPLE_RATE
-from ...config import CorpusPaths
-from ...notes import HIGHEST_PITCH, LOWEST_PITCH
+from ...common.config import CorpusPaths
+from ...io.audio import SAMPLE_RATE
+from ...io.notes import HIGHEST_PITCH, LOWEST_PITCH
+from ..pianos import PEAK_WITHIN_S, load_piano, measure_attack_s
 from .fetch import SOURCES, TIMGM6MB_SHA256
-from .pianos import PEAK_WITHIN_S, load_piano, measure_attack_s
 
 SPACING_S = 1.5  # between the notes that are measured, so that each has faded
 ABOUT_SOURCES = (

@@ -17,8 +17,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import CorpusError
-from ...files import atomic_path, sha256_file
+from ...common.errors import CorpusError
+from ...common.files import atomic_path, sha256_file
 
 log = logging.getLogger(__name__)
 

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...audio import write_flac
-from ...config import CorpusPaths, digest, topic
-from ...errors import CorpusError
-from ...files import atomic_path, sha256_file
-from ...notes import COLUMNS
-from ...perturb import generator
-from ...progress import progress
-from ..excerpts import TAIL_S, attacked, cut_excerpt, read_performance
+from ...common.config import CorpusPaths, digest, topic
+from ...common.errors import CorpusError
+from ...common.files import atomic_path, sha256_file
+from ...common.progress import progress
+from ...io.audio import write_flac
+from ...io.notes import COLUMNS
+from ..performances import TAIL_S, attacked, cut_excerpt, read_performance
+from ..pianos import Piano, load_piano
 from ..recordings import Recording, audio_path, notes_path, write_index
 from ..rooms import add_noise, apply_room, draw_room, equalise, normalise
 from ..stamps import finished, write_stamp
-from .pianos import Piano, load_piano
+from ..timing_errors import generator
 
 log = logging.getLogger(__name__)
 

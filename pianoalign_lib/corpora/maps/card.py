@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...config import CorpusPaths
+from ...common.config import CorpusPaths
 from .fetch import COMMIT, REPOSITORY
 
 ABOUT_SOURCES = (

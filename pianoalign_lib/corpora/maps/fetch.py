@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from ...progress import progress
-from .download import Downloader, is_whole
+from ...common.progress import progress
+from ..sources import Downloader, is_whole
 from .folder import listed
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...errors import CorpusError
+from ...common.errors import CorpusError
 from ..place import corpus_folder
 
 VARIABLE = "PIANOALIGN_MAPS"

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ...errors import CorpusError
-from ...notes import HIGHEST_PITCH, LOWEST_PITCH, note_table, read_midi
+from ...common.errors import CorpusError
+from ...io.notes import HIGHEST_PITCH, LOWEST_PITCH, note_table, read_midi
 
 NO_VELOCITY = 64  # MAPS's TXT files do not give it
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...audio import SAMPLE_RATE
-from ...config import CorpusPaths, topic
+from ...common.config import CorpusPaths, topic
+from ...io.audio import SAMPLE_RATE
 from ..conversion import Task, convert_part
 from .folder import REAL, Source, find_folder, find_sources, listed
 from .labels import read_labels

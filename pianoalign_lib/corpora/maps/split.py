@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import CorpusError
+from ...common.errors import CorpusError
 from .folder import REAL, split_name
 
 UNSEEN_PIANO = "test"  # unseen pieces on the piano that is kept out: the main test set

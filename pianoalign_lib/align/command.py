@@ -1,0 +1,86 @@
+"""The command ``pianoalign align``: a recording and a loose MIDI file in, an aligned one out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..common.errors import InputError
+from ..common.files import atomic_path
+
+EXAMPLE = "example: pianoalign align recording.wav loose.mid -o aligned.mid --report report.html"
+
+
+def add_align_parser(commands) -> None:
+    """Add the command to the subparsers `commands`."""
+    parser = commands.add_parser(
+        "align",
+        help="move the notes of a MIDI file to where a recording has them",
+        description="Move the notes of a MIDI file to where a recording has them.",
+        epilog=EXAMPLE,
+    )
+    parser.add_argument("recording", help="audio file: wav, flac, ogg, mp3, ...")
+    parser.add_argument("midi", help="MIDI file of the same music; start and tempo may differ")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="MIDI", help="the aligned MIDI file"
+    )
+    parser.add_argument("--notes", metavar="CSV", help="a table of all notes, with confidences")
+    parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
+    parser.add_argument(
+        "--method",
+        default="localizer",
+        help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
+    )
+    parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
+
+
+def run_align(arguments: argparse.Namespace) -> None:
+    """Align, write all outputs or none of them, and print a summary.
+
+    Raises
+    ------
+    PianoAlignError
+        If an input cannot be used or an output cannot be written.
+    """
+    outputs = {
+        name: Path(path)
+        for name in ("output", "notes", "report")
+        if (path := getattr(arguments, name)) is not None
+    }
+    _check_outputs(list(outputs.values()), [Path(arguments.recording), Path(arguments.midi)])
+    start_s = time.perf_counter()
+    from .aligner import align
+
+    result = align(arguments.recording, arguments.midi, method=arguments.method)
+    contents = {"output": result.midi_bytes()}
+    if "notes" in outputs:
+        contents["notes"] = result.csv_text().encode()
+    if "report" in outputs:
+        contents["report"] = result.report_html().encode()
+    _write_all({outputs[name]: content for name, content in contents.items()})
+    seconds = time.perf_counter() - start_s
+    print(result.summary())
+    written = ", ".join(str(path) for path in outputs.values())
+    print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
+
+
+def _write_all(contents: dict[Path, bytes]) -> None:
+    """Write all files or none: each is renamed only once all of them have been written."""
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            stack.enter_context(atomic_path(path)).write_bytes(content)
+
+
+def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """Refuse outputs that would replace an input, each other, or what is no ordinary file."""
+    places = [os.path.realpath(path) for path in outputs]
+    for path, place in zip(outputs, places, strict=True):
+        if any(os.path.realpath(source) == place for source in inputs):
+            raise InputError(f"{path}: is an input, too; choose another name for the output")
+        if places.count(place) > 1:
+            raise InputError(f"{path}: is named for two outputs; give each its own name")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is there and no ordinary file; choose another name")

@@ -1,0 +1,212 @@
+"""The result of an alignment: every note of the MIDI file, where it was and where it is heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..common.files import atomic_path, write_text
+from ..io.midi_score import MidiScore
+from ..io.midi_writing import retimed_midi
+from ..io.retiming import Warp, new_offsets, note_warp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..localizer.spectra import Spectra
+
+ALIGNED, UNCERTAIN, NOT_HEARD, OUTSIDE = STATUSES = ("aligned", "uncertain", "not heard", "outside")
+LARGE_S = 2.0  # from here on, shifts are told in seconds, not milliseconds
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a method puts the notes it was given, in their row order.
+
+    Attributes
+    ----------
+    onset_s, confidence : np.ndarray [shape=(n_notes,)]
+        The confidence is 0 to 1, NaN where the method gives none.
+    status : np.ndarray [shape=(n_notes,)]
+        One of the first three of `STATUSES`.
+    """
+
+    onset_s: np.ndarray
+    confidence: np.ndarray
+    status: np.ndarray
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """All notes of a MIDI file, aligned to a recording.
+
+    Attributes
+    ----------
+    notes : pd.DataFrame
+        One row per note of the file, in the order of their onsets in it. Columns:
+
+        note_id
+            The row number: notes are counted by onset, pitch and track of the MIDI file.
+        pitch, velocity
+            As in the file.
+        onset_in_s, onset_s, offset_s, shift_s
+            Onset in the file; onset and end in the recording; by how much the onset moved.
+        confidence
+            Calibrated chance that the onset is right within 10 ms (of "not heard": that the note
+            was not played); NaN where the method gives none.
+        status
+            "aligned"; "uncertain": at the likeliest place, to be checked; "not heard": probably not
+            played, moved as its neighbours are; "outside": no piano note (drums, or beyond the 88
+            keys), moved in the same way.
+    audio, midi : str
+        What was aligned, by name.
+    method : str
+        How.
+    spectra : Spectra
+        Of the recording, for pictures.
+    """
+
+    notes: pd.DataFrame
+    audio: str
+    midi: str
+    method: str
+    spectra: Spectra = field(repr=False)
+    _score: MidiScore = field(repr=False)
+    _warp: Warp = field(repr=False)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of notes of each status, of those that occur or are expected to."""
+        found = self.notes["status"].value_counts()
+        return {
+            status: int(found.get(status, 0))
+            for status in STATUSES
+            if status != OUTSIDE or status in found
+        }
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording."""
+        return self.spectra.duration_s
+
+    def summary(self) -> str:
+        """Return one line: how many notes of each status, and how far the aligned ones moved."""
+        counts = ", ".join(f"{count:,} {status}" for status, count in self.counts().items())
+        text = f"{len(self.notes):,} notes: {counts}"
+        moved = self.notes.loc[self.notes["status"] == ALIGNED, "shift_s"]
+        if moved.empty:
+            return text
+        low_s, middle_s, high_s = moved.quantile([0.05, 0.5, 0.95])
+        in_s = max(abs(low_s), abs(high_s)) > LARGE_S
+        low, middle, high = (
+            f"{each:+.2f}" if in_s else f"{1000 * each:+.0f}" for each in (low_s, middle_s, high_s)
+        )
+        unit = "s" if in_s else "ms"
+        return f"{text}; median shift {middle} {unit} (90 % within {low} to {high} {unit})"
+
+    def to_midi(self, path: str | Path) -> None:
+        """Write `midi_bytes`, atomically.
+
+        Raises
+        ------
+        PianoAlignError
+            If the file cannot be written.
+        """
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(self.midi_bytes())
+
+    def midi_bytes(self) -> bytes:
+        """Return the MIDI file with its notes where they are heard.
+
+        Tracks, programs, velocities and all other messages stay; they are written in one tempo, 120
+        beats per minute, so bars of a sequencer do not follow the music.
+        """
+        onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
+        return retimed_midi(self._score, onset_s, offset_s, self._warp)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `notes` as CSV, times to the microsecond, atomically.
+
+        Raises
+        ------
+        PianoAlignError
+            If the file cannot be written.
+        """
+        write_text(path, self.csv_text())
+
+    def csv_text(self) -> str:
+        """Return `notes` as CSV, times to the microsecond."""
+        return self.notes.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+    def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
+        """Draw how far the notes moved, and the notes before and after over the recording.
+
+        Parameters
+        ----------
+        start_s
+            Where the excerpt begins; by default where there is much to see.
+        seconds
+            Its length.
+        """
+        from .picture import draw_alignment
+
+        return draw_alignment(self, start_s, seconds)
+
+    def write_report(self, path: str | Path) -> None:
+        """Write `report_html`, atomically.
+
+        Raises
+        ------
+        PianoAlignError
+            If the file cannot be written.
+        """
+        write_text(path, self.report_html())
+
+    def report_html(self) -> str:
+        """Return one HTML page, with all in it: summary, picture, notes to check."""
+        from .page import alignment_page
+
+        return alignment_page(self)
+
+
+def assemble(
+    score: MidiScore, rows: np.ndarray, placed: Placed, *, audio: str, method: str, spectra: Spectra
+) -> Alignment:
+    """Return the alignment of a whole file from that of its piano notes.
+
+    Parameters
+    ----------
+    score
+        The MIDI file.
+    rows : np.ndarray
+        Rows of ``score.notes`` that `placed` is of; the others move with them.
+    placed
+        What the method says of these.
+    audio, method, spectra
+        See :class:`Alignment`.
+    """
+    given = score.notes
+    old_s = given["onset_s"].to_numpy()
+    warp = note_warp(old_s[rows], np.maximum(placed.onset_s, 0.0))
+    onset_s = np.maximum(warp(old_s), 0.0)
+    confidence = np.full(len(given), np.nan)
+    status = np.full(len(given), OUTSIDE, dtype=object)
+    onset_s[rows] = np.maximum(placed.onset_s, 0.0)
+    confidence[rows], status[rows] = placed.confidence, placed.status
+    notes = pd.DataFrame(
+        {
+            "note_id": given["note_id"],
+            "pitch": given["pitch"],
+            "velocity": given["velocity"],
+            "onset_in_s": old_s,
+            "onset_s": onset_s,
+            "offset_s": new_offsets(given, onset_s, warp),
+            "shift_s": onset_s - old_s,
+            "confidence": confidence,
+            "status": status,
+        }
+    )
+    return Alignment(notes, audio, score.name, method, spectra, score, warp)

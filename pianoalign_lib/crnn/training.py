@@ -1,0 +1,240 @@
+"""Train one variant of the paper's network: many small updates, resumable at every epoch.
+
+The run is a function of the seed, the parameters and the corpus alone: the excerpts of epoch e come
+from a generator seeded by (seed, e), so that a run continued after an interruption ends as an
+undisturbed one does.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+from ..common.config import CorpusPaths, TrainingConfig, VariantConfig, digest
+from ..common.errors import CorpusError
+from ..common.files import atomic_path
+from ..corpora.recordings import corpus_hash, read_index
+from ..io.notes import N_PITCHES
+from .checkpoints import CheckpointInfo, save_checkpoint
+from .excerpts import Batch, TrainingItem, draw_batches, duration_s, load_items
+from .network import Crnn
+from .validation import choose_threshold, validate
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    paths: CorpusPaths,
+    variant: VariantConfig,
+    config: TrainingConfig,
+    *,
+    thresholds: list[float],
+    max_shift_s: float,
+    threads: int = 1,
+) -> Path:
+    """Train a variant on a corpus and write ``model.safetensors`` and ``log.csv``.
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders; ``train`` and ``eval`` must have been rendered.
+    variant, config
+        What to train, and how.
+    thresholds
+        Candidates of the decision threshold; the best on validation is kept.
+    max_shift_s
+        Largest distance between a note and the onset it is matched to.
+    threads
+        PyTorch's threads. Two runs with one thread each are faster than one with two. A GPU is used
+        when there is one.
+
+    Returns
+    -------
+    Path
+        The run's folder.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is incomplete, or the loss is no number.
+    """
+    torch.set_num_threads(threads)
+    run = paths.run(variant.name)
+    recordings = read_index(paths.split("train"), split="train")
+    held_out = read_index(paths.split("eval"), split="validation")
+    corpus_sha = corpus_hash([*recordings, *held_out])
+    cache = paths.data / "features"
+    items = load_items(paths.split("train"), recordings, variant, cache)
+    validation = load_items(paths.split("eval"), held_out, variant, cache)
+    log.info("%s: %.0f min of training audio", variant.name, duration_s(items, variant.fps) / 60)
+
+    state = TrainingState(variant, config, corpus_sha)
+    resume = paths.data / "resume" / f"{variant.name}-{state.key}.pt"
+    state.load(resume)
+    while not state.finished:
+        state.run_epoch(items, validation)
+        state.save(resume)
+    model = state.best_model()
+    threshold = choose_threshold(model, variant, validation, thresholds, max_shift_s, config)
+    info = CheckpointInfo(
+        variant=asdict(variant),
+        threshold=threshold,
+        training=asdict(config),
+        corpus=paths.corpus,
+        corpus_sha256=corpus_sha,
+    )
+    with atomic_path(run / "log.csv") as temporary:
+        pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
+    save_checkpoint(run / "model.safetensors", model, info)
+    return run
+
+
+class TrainingState:
+    """Network, optimiser and history after a number of whole epochs."""
+
+    def __init__(self, variant: VariantConfig, config: TrainingConfig, corpus_sha: str) -> None:
+        torch.manual_seed(config.seed)
+        self.variant, self.config = variant, config
+        self.key = digest([asdict(variant), asdict(config), corpus_sha])
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = Crnn(variant, config.output_bias).to(self.device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        output = {"params": [self.model.output.weight], "speed": config.output_speed}
+        others = [p for n, p in self.model.named_parameters() if n != "output.weight"]
+        groups = [{"params": others, "speed": 1.0}, output]
+        self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, torch.Tensor] = {}
+        self._autocast = _bfloat16_is_fast()
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has stopped falling."""
+        losses = [row["val_loss"] for row in self.history]
+        stale = len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+        return len(losses) >= self.config.epochs or stale >= self.config.patience
+
+    def load(self, path: Path) -> None:
+        """Continue from a saved state of the same run, if there is one."""
+        if not path.is_file():
+            return
+        try:
+            saved = torch.load(path, weights_only=True, map_location=self.device)
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.history, self.best = saved["history"], saved["best"]
+        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            reason = str(error).splitlines()[0]
+            raise CorpusError(f"{path}: cannot resume from it ({reason}); delete it") from error
+        log.info("%s: going on after epoch %d", self.variant.name, len(self.history))
+
+    def save(self, path: Path) -> None:
+        """Write everything :meth:`load` needs, atomically."""
+        with atomic_path(path) as temporary:
+            torch.save(
+                {
+                    "model": self.model.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "history": self.history,
+                    "best": self.best,
+                },
+                temporary,
+            )
+
+    def best_model(self) -> Crnn:
+        """Return the network of the epoch with the lowest validation loss, as it will be released.
+
+        The weights are rounded to half precision first, so that the threshold is chosen for the
+        very weights that are shipped.
+        """
+        self.model.load_state_dict({name: v.half().float() for name, v in self.best.items()})
+        self.model.eval()
+        return self.model
+
+    def run_epoch(self, items: list[TrainingItem], validation: list[TrainingItem]) -> None:
+        """Train for one epoch, validate, and append a row to the history."""
+        config, epoch = self.config, len(self.history)
+        rng = np.random.default_rng([config.seed, epoch])
+        started = time.perf_counter()
+        batches = draw_batches(
+            items,
+            fps=self.variant.fps,
+            excerpt_s=config.excerpt_s,
+            batch_size=config.batch_size,
+            note_ms=config.note_ms,
+            n_batches=config.steps_per_epoch,
+            rng=rng,
+        )
+        self.model.train()
+        step = epoch * config.steps_per_epoch
+        losses = [self._update(batch, step + index) for index, batch in enumerate(batches)]
+        seconds = time.perf_counter() - started
+        self.model.eval()
+        val_loss, val_accuracy = validate(self.model, self.variant, validation, config)
+        if not self.history or val_loss < min(row["val_loss"] for row in self.history):
+            self.best = {name: v.detach().clone() for name, v in self.model.state_dict().items()}
+        heard_s = config.steps_per_epoch * config.batch_size * config.excerpt_s
+        row = {
+            "epoch": epoch + 1,
+            "step": step + config.steps_per_epoch,
+            "train_loss": round(float(np.mean(losses)), 6),
+            "val_loss": round(val_loss, 6),
+            "val_acc_10ms": round(val_accuracy, 4),
+            "lr": round(self._rate(step + config.steps_per_epoch), 8),
+            "seconds": round(seconds, 2),
+            "audio_s_per_s": round(heard_s / seconds, 1),
+        }
+        self.history.append(row)
+        self._report(row)
+
+    def _update(self, batch: Batch, step: int) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["speed"] * self._rate(step)
+        roll, spectrum, target = (
+            torch.from_numpy(part).to(self.device)
+            for part in (batch.roll, batch.spectrum, batch.target)
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
+            logits = self.model(roll, spectrum)
+        loss = bce(logits.float(), target)
+        if not torch.isfinite(loss):
+            raise CorpusError(f"{self.variant.name}: the loss is no number; lower learning_rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        # Summed over pitches: the mean's gradients for rare keys come near Adam's epsilon.
+        (N_PITCHES * loss).backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _rate(self, step: int) -> float:
+        """Return the learning rate of an update: falling linearly to zero."""
+        total = self.config.epochs * self.config.steps_per_epoch
+        return self.config.learning_rate * max(0.0, 1.0 - step / total)
+
+    def _report(self, row: dict[str, float]) -> None:
+        left = self.config.epochs - len(self.history)
+        log.info(
+            "%s: epoch %d/%d  loss %.4f  validation %.4f  within 10 ms %.1f %%  %.0f s/s  "
+            "ETA %.0f min",
+            self.variant.name,
+            row["epoch"],
+            self.config.epochs,
+            row["train_loss"],
+            row["val_loss"],
+            100 * row["val_acc_10ms"],
+            row["audio_s_per_s"],
+            left * row["seconds"] / 60,
+        )
+
+
+def _bfloat16_is_fast() -> bool:
+    """Return whether the hardware multiplies bfloat16 itself; elsewhere it is emulated, slowly."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,100 @@
+"""A recording as users give it: a file, or samples with their rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from ..common.errors import InputError
+from .blocks import unreadable
+
+SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
+LONGEST_S = 12 * 3600.0
+MOST_CHANNELS = 64  # of samples; more means that their axes are swapped
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file's path, or mono samples with their rate."""
+
+    name: str
+    source: Path | np.ndarray
+    sample_rate: int | None = None
+
+    def samples(self) -> np.ndarray:
+        """Return mono samples at 16 kHz."""
+        from .audio import load_audio, resample
+
+        if isinstance(self.source, Path):
+            return load_audio(self.source)
+        assert self.sample_rate is not None
+        return resample(self.source, self.sample_rate)
+
+
+def open_recording(audio: Any, sample_rate: float | None) -> Recording:
+    """Return a recording from a path, or from samples and their rate.
+
+    Samples are mixed to mono; those beyond ±1 are scaled down to it.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or its header or sample rate cannot be believed.
+    """
+    if isinstance(audio, (str, Path)):
+        if sample_rate is not None:
+            raise InputError(f"{audio}: a file has its own sample rate; leave out sample_rate")
+        return _check_file(Path(audio))
+    if isinstance(audio, np.ndarray) or hasattr(audio, "__array__") or isinstance(audio, list):
+        return _check_samples(audio, sample_rate)
+    raise InputError(
+        f"recording of type {type(audio).__name__}: give a path, or samples and their sample_rate"
+    )
+
+
+def _check_file(path: Path) -> Recording:
+    """Return a recording whose header, at least, can be believed."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        info = sf.info(str(path))
+    except (sf.LibsndfileError, RuntimeError, OSError) as error:
+        raise unreadable(path, error) from error
+    if not SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
+        raise InputError(f"{path}: claims {info.samplerate:,} samples per second; export it again")
+    if info.frames / info.samplerate > LONGEST_S:
+        hours = info.frames / info.samplerate / 3600
+        raise InputError(
+            f"{path}: claims to last {hours:,.0f} hours (at most {LONGEST_S / 3600:.0f}); convert "
+            "it to WAV or FLAC, or cut it"
+        )
+    return Recording(str(path), path)
+
+
+def _check_samples(audio: Any, sample_rate: float | None) -> Recording:
+    """Return samples as mono float32."""
+    try:
+        samples, rate = np.asarray(audio), float(sample_rate or 0)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "recording: neither a path nor samples with a sample_rate in Hz"
+        ) from error
+    if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or rate != int(rate):
+        raise InputError(
+            f"recording: sample_rate is {sample_rate}; give that of the samples, in Hz"
+        )
+    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2) or samples.size == 0:
+        raise InputError(
+            f"recording: samples of shape {samples.shape} and type {samples.dtype}; give numbers "
+            "of shape (n_samples,) or (n_samples, n_channels)"
+        )
+    if samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS:
+        samples = samples.T
+    scale = float(np.iinfo(samples.dtype).max) if samples.dtype.kind in "iu" else 1.0
+    mono = samples.reshape(len(samples), -1).mean(axis=1, dtype=np.float64) / scale
+    mono /= max(1.0, float(np.abs(mono).max()))  # integers given as floats, say
+    return Recording("recording", mono.astype(np.float32), int(rate))

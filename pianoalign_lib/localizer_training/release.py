@@ -1,0 +1,121 @@
+"""From trained weights to what is shipped: an ONNX file that knows how sure it may be.
+
+The confidence is calibrated on the validation recordings: a logistic regression from the decoded
+probability to whether the onset is right within 10 ms (Platt 1999).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from ..common.errors import CheckpointError, InputError
+from ..common.files import atomic_path
+from ..corpora.timing_errors import Condition, generator, perturb
+from ..localizer.locate import locate
+from ..localizer.patches import N_CHANNELS, N_SCALARS, N_STEPS
+from ..localizer.runner import CHUNK, DEFAULT, WEIGHTS, Runner, load_runner
+from .examples import Source
+from .network import Localizer
+from .sources import load_sources
+from .training import run_path, training_run
+
+TOLERANCE_S = 0.010
+CONDITION = Condition("note100", note_ms=100)
+
+
+def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
+    """Write a variant's ONNX file, calibrated; the main one into the package.
+
+    Raises
+    ------
+    CheckpointError
+        If the variant has not been trained.
+    """
+    path = run_path(root, variant)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; run 'pianoalign localizer train' first")
+    model = Localizer(training_run(params, variant).network)
+    model.load_state_dict(load_file(path))
+    folder = WEIGHTS if variant == DEFAULT else root / "checkpoints" / "localizer"
+    target = folder / f"{variant}.onnx"
+    _export(model.eval(), target, (1.0, 0.0))
+    load_runner.cache_clear()
+    validation = load_sources(root, params, "validation", ("demo", "maps"), augmented=True)
+    _export(model, target, fit_calibration(load_runner(variant, folder), validation))
+    load_runner.cache_clear()
+    return target
+
+
+def _export(model: Localizer, target: Path, calibration: tuple[float, float]) -> None:
+    import onnx
+
+    example = (
+        torch.zeros(2 * CHUNK, N_STEPS, N_CHANNELS, dtype=torch.uint8),
+        torch.zeros(2 * CHUNK, N_SCALARS),
+    )
+    n_notes = CHUNK * torch.export.Dim("n_chunks", min=1)
+    program = torch.onnx.export(
+        model,
+        example,
+        input_names=["patches", "scalars"],
+        output_names=["scores"],
+        dynamic_shapes=({0: n_notes}, {0: n_notes}),
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    proto = program.model_proto
+    proto.metadata_props.add(key="calibration", value=json.dumps(calibration))
+    proto.metadata_props.add(key="context", value=json.dumps(model.config.context))
+    with atomic_path(target) as temporary:
+        onnx.save(proto, str(temporary))
+
+
+def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float]:
+    """Return slope and intercept on the logit, by Newton's method on the log-likelihood."""
+    plain = replace(runner, calibration=(1.0, 0.0))
+    pairs = []
+    for source in sources:
+        with contextlib.suppress(InputError):  # so noisy that it is taken for another piece
+            pairs.append(_outcomes(plain, source))
+    probability, right = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1.0 / (1.0 + np.exp(-x @ weights))
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(2)
+        weights -= np.linalg.solve(hessian, x.T @ (p - right))
+    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+
+
+def _outcomes(runner: Runner, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Return each heard note's decoded probability, and whether its onset is right."""
+    notes = note_table_of(source)
+    loose = perturb(notes, CONDITION, generator(1, source.name))
+    located = locate(source.spectra, loose, runner)
+    heard = located.status != "not heard"
+    error_s = np.abs(located.onset_s - source.onset_s)
+    return located.confidence[heard], (error_s <= TOLERANCE_S)[heard]
+
+
+def note_table_of(source: Source) -> pd.DataFrame:
+    """Return a source's notes as a note table (offsets are not known: half a second each)."""
+    return pd.DataFrame(
+        {
+            "note_id": np.arange(len(source.onset_s)),
+            "pitch": source.pitch,
+            "velocity": source.velocity,
+            "onset_s": source.onset_s,
+            "offset_s": source.onset_s + 0.5,
+        }
+    )

@@ -1,0 +1,172 @@
+"""The localizer's training recordings: spectra of rendered corpora, as they are and augmented.
+
+A corpus's ``train`` part is read once; each copy of a recording is a file of spectra and notes, so
+that training never touches audio. A run that was stopped goes on with the copies that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..common.config import corpus_paths, digest, topic
+from ..common.errors import CorpusError
+from ..common.files import atomic_path
+from ..common.progress import progress
+from ..corpora.recordings import Recording, load_recording, read_index
+from ..corpora.timing_errors import generator
+from ..localizer.runner import CHUNK
+from ..localizer.spectra import SAMPLE_RATE, Spectra, compute_spectra
+from ..studies.latency.measure import note_latency
+from .augment import augment
+from .examples import Source, make_source
+
+LEAST_MEASURED = 8  # notes whose latency is clear
+ARRAYS = ("long", "short", "bands", "onset_s", "pitch", "velocity")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy of a recording; copy 0 is the recording as it is.
+
+    Attributes
+    ----------
+    part
+        ``train`` or ``eval``, the folder of the corpus.
+    role
+        ``train``, or ``validation``: the piano kept aside and the validation recordings.
+    """
+
+    corpus: str
+    part: str
+    role: str
+    recording: Recording
+    number: int
+
+    def path(self, root: Path) -> Path:
+        audio = self.recording.sha256_audio[:12]
+        name = f"{self.recording.recording}-{self.number}-{audio}.npz"
+        return root / "data" / "localizer" / self.corpus / name
+
+
+def plan_copies(root: Path, params: dict[str, Any], corpora: Iterable[str]) -> list[Copy]:
+    """Return every copy of every recording that the localizer is trained or validated on.
+
+    Parameters
+    ----------
+    corpora
+        Those asked for, of the topic ``localizer.copies``.
+
+    Raises
+    ------
+    CorpusError
+        If a corpus of the topic ``localizer`` has not been rendered.
+    """
+    settings = topic(params, "localizer")
+    copies = []
+    for corpus in corpora:
+        count = settings["copies"][corpus]
+        folders = corpus_paths(corpus, root)
+        for part, split in (("train", "train"), ("eval", "validation")):
+            if split == "validation" and corpus not in settings["validation"]["corpora"]:
+                continue
+            for recording in read_index(folders.split(part), split=split):
+                aside = recording.piano == settings["validation"]["piano"]
+                role = "validation" if aside or split == "validation" else "train"
+                n_copies = count if role == "train" else 2
+                copies += [Copy(corpus, part, role, recording, n) for n in range(n_copies)]
+    return copies
+
+
+def build_sources(
+    root: Path, params: dict[str, Any], corpora: Iterable[str], jobs: int = 2
+) -> None:
+    """Compute the spectra of all copies that are not there yet (``data/localizer``)."""
+    copies = plan_copies(root, params, corpora)
+    missing = [copy for copy in copies if not copy.path(root).is_file()]
+    seed = topic(params, "localizer")["augmentation_seed"]
+    latency_ms = topic(params, "localizer")["label_latency_ms"]
+    work = [(root, copy, seed, latency_ms.get(copy.corpus)) for copy in missing]
+    with ProcessPoolExecutor(jobs) as pool:
+        for _ in progress(pool.map(_build, work), total=len(work), label="localizer spectra"):
+            pass
+
+
+def _build(task: tuple[Path, Copy, int, float | None]) -> None:
+    root, copy, seed, latency_ms = task
+    folder = corpus_paths(copy.corpus, root).split(copy.part)
+    audio, notes = load_recording(folder, copy.recording)
+    if latency_ms is not None and copy.role == "train":
+        notes = even_latency(audio, notes, latency_ms / 1000.0)
+    if copy.number:
+        rng = generator(seed, copy.recording.recording, str(copy.number))
+        audio, notes = augment(audio, notes, rng)
+    source = make_source(copy.recording.recording, compute_spectra(audio, SAMPLE_RATE), notes)
+    spectra = source.spectra
+    arrays = {key: getattr(spectra if hasattr(spectra, key) else source, key) for key in ARRAYS}
+    with atomic_path(copy.path(root)) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, **arrays)
+
+
+def even_latency(audio: np.ndarray, notes: pd.DataFrame, latency_s: float) -> pd.DataFrame:
+    """Return the notes with all labels moved so that the sound comes `latency_s` after them.
+
+    Recordings of MAPS differ in it by up to 14 ms, each by a constant of its own, which a network
+    could only learn as noise. Left as it is where too few notes can be measured.
+    """
+    measured_s = note_latency(audio, notes)["latency_s"].dropna()
+    if len(measured_s) < LEAST_MEASURED:
+        return notes
+    shift_s = float(measured_s.median()) - latency_s
+    return notes.assign(
+        onset_s=(notes["onset_s"] + shift_s).clip(lower=0), offset_s=notes["offset_s"] + shift_s
+    )
+
+
+def load_sources(
+    root: Path, params: dict[str, Any], role: str, corpora: Iterable[str], augmented: bool
+) -> list[Source]:
+    """Return the recordings of a role, those too short for a chunk left out.
+
+    Parameters
+    ----------
+    augmented
+        False: the recordings as they are only.
+
+    Raises
+    ------
+    CorpusError
+        If a copy has not been built.
+    """
+    return list(_load(root, params, role, corpora, augmented))
+
+
+def _load(
+    root: Path, params: dict[str, Any], role: str, corpora: Iterable[str], augmented: bool
+) -> Iterator[Source]:
+    for copy in plan_copies(root, params, corpora):
+        if copy.role != role or (copy.number and not augmented):
+            continue
+        path = copy.path(root)
+        if not path.is_file():
+            raise CorpusError(f"{path}: not found; run 'pianoalign localizer prepare' first")
+        with np.load(path) as stored:
+            long, short, bands, onset_s, pitch, velocity = (stored[key] for key in ARRAYS)
+        if len(onset_s) < 2 * CHUNK:
+            continue
+        spectra = Spectra(long, short, bands, (len(long) - 1) / 100.0)
+        name = f"{copy.corpus}/{copy.recording.recording}-{copy.number}"
+        yield Source(name, spectra, spectra.reference, onset_s, pitch, velocity)
+
+
+def sources_hash(root: Path, params: dict[str, Any], corpora: Iterable[str]) -> str:
+    """Return twelve hexadecimal digits that change when the recordings or copies do."""
+    settings = topic(params, "localizer")
+    names = sorted(copy.path(root).name + copy.role for copy in plan_copies(root, params, corpora))
+    return digest([names, settings["augmentation_seed"], settings["label_latency_ms"]])

@@ -1,0 +1,183 @@
+"""Train the localizer: many updates on chunks of consecutive notes, going on after a stop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from ..common.config import digest, topic
+from ..common.errors import ConfigError
+from ..common.files import atomic_path
+from ..common.progress import progress
+from .examples import Source, draw_chunk
+from .network import Localizer, LocalizerConfig
+from .sources import load_sources, sources_hash
+
+log = logging.getLogger(__name__)
+SAVE_EVERY = 200  # updates
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What decides the weights of one variant, besides the sources.
+
+    Attributes
+    ----------
+    chunks
+        Chunks of 32 notes in a batch.
+    updates
+        Steps of AdamW; the learning rate falls linearly to zero.
+    augmentation
+        Train on augmented copies, too.
+    corpora
+        That are trained on.
+    """
+
+    seed: int
+    chunks: int
+    updates: int
+    learning_rate: float
+    weight_decay: float
+    augmentation: bool
+    corpora: tuple[str, ...]
+    network: LocalizerConfig
+
+
+def training_run(params: dict[str, Any], variant: str) -> TrainingRun:
+    """Return the settings of a variant (topic ``localizer``).
+
+    Raises
+    ------
+    ConfigError
+        If the variant is unknown or one of its settings is.
+    """
+    settings = topic(params, "localizer")
+    if variant not in settings["variants"]:
+        known = ", ".join(settings["variants"])
+        raise ConfigError(f"unknown localizer '{variant}'; params.yaml has {known}")
+    own = dict(settings["variants"][variant] or {})
+    training = settings["training"] | {
+        key: own.pop(key) for key in ("updates", "seed") if key in own
+    }
+    augmentation = own.pop("augmentation", True)
+    corpora = tuple(own.pop("corpora", settings["copies"]))
+    try:
+        network = LocalizerConfig(**own)
+        return TrainingRun(augmentation=augmentation, corpora=corpora, network=network, **training)
+    except TypeError as error:
+        raise ConfigError(f"params.yaml: localizer variant '{variant}': {error}") from error
+
+
+def train_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
+    """Train a variant, or go on where an earlier run was stopped.
+
+    Returns
+    -------
+    Path
+        The trained weights, ``data/localizer/runs/<variant>.safetensors``.
+
+    Raises
+    ------
+    ConfigError
+        If the variant is unknown.
+    CorpusError
+        If the sources have not been built.
+    """
+    torch.set_num_threads(1)
+    run = training_run(params, variant)
+    sources = load_sources(root, params, "train", run.corpora, run.augmentation)
+    key = digest(
+        [asdict(run), topic(params, "localizer")["share"], sources_hash(root, params, run.corpora)]
+    )
+    folder = root / "data" / "localizer"
+    state = _State(run, folder / "resume" / f"{variant}-{key}.pt")
+    share = _shares(sources, topic(params, "localizer")["share"])
+    remaining = range(state.step, run.updates)
+    bar = progress(remaining, total=len(remaining), label=f"train localizer {variant}")
+    for _ in bar:
+        batch = _batch(sources, share, run.chunks, state.rng)
+        state.update(*batch)
+        if state.step % SAVE_EVERY == 0:
+            state.save()
+            log.info("%s: update %d, loss %.3f", variant, state.step, state.loss)
+    path = run_path(root, variant)
+    with atomic_path(path) as temporary:
+        save_file(state.model.state_dict(), temporary, {"key": key, "loss": f"{state.loss:.4f}"})
+    return path
+
+
+def run_path(root: Path, variant: str) -> Path:
+    """Return where a variant's trained weights are kept."""
+    return root / "data" / "localizer" / "runs" / f"{variant}.safetensors"
+
+
+def _shares(sources: list[Source], of_corpus: dict[str, float]) -> np.ndarray:
+    """Return each source's share: its notes, scaled to what its corpus is given."""
+    corpora = np.array([source.name.partition("/")[0] for source in sources])
+    share = np.array([len(source.onset_s) for source in sources], float)
+    for corpus in set(corpora.tolist()):
+        share[corpora == corpus] *= of_corpus[corpus] / share[corpora == corpus].sum()
+    return share / share.sum()
+
+
+def _batch(
+    sources: list[Source], share: np.ndarray, n_chunks: int, rng: np.random.Generator
+) -> list[torch.Tensor]:
+    drawn = rng.choice(len(sources), n_chunks, p=share)
+    chunks = [draw_chunk(sources[index], rng) for index in drawn]
+    return [torch.from_numpy(np.concatenate(parts)) for parts in zip(*chunks, strict=True)]
+
+
+class _State:
+    """Network, optimiser and random generator, as saved to go on later."""
+
+    def __init__(self, run: TrainingRun, path: Path) -> None:
+        self.run, self.path = run, path
+        torch.manual_seed(run.seed)
+        self.rng = np.random.default_rng(run.seed)
+        self.model = Localizer(run.network)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay
+        )
+        self.step, self.loss = 0, float("nan")
+        if path.is_file():
+            saved = torch.load(path, weights_only=False)
+            self.model.load_state_dict(saved["model"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.rng.bit_generator.state = saved["rng"]
+            self.step, self.loss = saved["step"], saved["loss"]
+            log.info("going on at update %d", self.step)
+
+    def update(self, patches, scalars, targets, weights) -> None:
+        """One step on a batch; the learning rate rises for 200 updates and then falls."""
+        left = 1.0 - self.step / self.run.updates
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.run.learning_rate * min(1.0, (self.step + 1) / 200) * left
+        scores = self.model(patches, scalars)
+        loss = (-(targets * scores).sum(dim=1) * weights).sum() / weights.sum()
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        value = loss.item()
+        self.loss = value if self.step == 0 else 0.98 * self.loss + 0.02 * value
+        self.step += 1
+
+    def save(self) -> None:
+        with atomic_path(self.path) as temporary:
+            torch.save(
+                {
+                    "model": self.model.state_dict(),
+                    "optimizer": self.optimizer.state_dict(),
+                    "rng": self.rng.bit_generator.state,
+                    "step": self.step,
+                    "loss": self.loss,
+                },
+                temporary,
+            )

@@ -1,0 +1,172 @@
+"""Run a method on every test recording and condition, and store what it says of every note.
+
+All metrics, tables and figures are computed from these files: a new tolerance or statistic never
+needs a network again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..common.config import HYBRID_VARIANT, CorpusPaths, topic
+from ..common.errors import ConfigError, CorpusError
+from ..common.files import atomic_path
+from ..common.progress import progress
+from ..corpora.recordings import Recording, load_recording, read_index
+from ..corpora.timing_errors import conditions, generator, perturb
+from .placing import prepare
+
+HYBRID = "hybrid"
+
+
+def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2) -> Path:
+    """Predict with a method on all its test sets and conditions (topic ``evaluation``).
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders; the ``eval`` part must have been rendered.
+    params
+        All of ``params.yaml``.
+    method
+        See :func:`.placing.prepare`; or ``hybrid``, which gives the full network the
+        stored predictions of ``dtw``.
+    jobs
+        Processes side by side, each with one thread.
+
+    Returns
+    -------
+    Path
+        The Parquet file with one row per test set, recording, condition and note.
+
+    Raises
+    ------
+    ConfigError
+        If the method or one of its conditions is unknown.
+    CorpusError, CheckpointError
+        If the recordings, the checkpoint or the predictions of DTW are missing or corrupt.
+    """
+    folder = paths.split("eval")
+    plan = condition_plan(params, method, read_index(folder, split="test"))
+    # The longest first, so that no process is left alone with a long one at the end.
+    plan.sort(key=lambda entry: -entry[0].duration_s)
+    with ProcessPoolExecutor(jobs) as pool:
+        done = pool.map(partial(_predict_one, paths, params, method), *zip(*plan, strict=True))
+        parts = list(progress(done, total=len(plan), label=f"predict {method}"))
+    frame = pd.concat(parts, ignore_index=True)
+    keys = ["test_set", "recording", "condition", "note_id"]
+    frame = frame.sort_values(keys, kind="stable", ignore_index=True)
+    path = paths.predictions / f"{method}.parquet"
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+    return path
+
+
+def condition_plan(
+    params: dict[str, Any], method: str, recordings: list[Recording]
+) -> list[tuple[Recording, list[str]]]:
+    """Return the recordings a method is run on, each with the names of its conditions.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is planned for the method, or a condition is not defined.
+    """
+    known = conditions(params)
+    blocks = [block for block in topic(params, "evaluation")["runs"] if method in block["methods"]]
+    unknown = {name for block in blocks for name in block["conditions"]} - set(known)
+    if unknown:
+        raise ConfigError(f"params.yaml: evaluation.runs: unknown conditions {sorted(unknown)}")
+    first: dict[tuple[str, str], str] = {}
+    for item in sorted(recordings, key=lambda item: item.recording):
+        first.setdefault((item.test_set, item.performance), item.recording)
+    plan = []
+    for item in recordings:
+        is_first = first[item.test_set, item.performance] == item.recording
+        names = [
+            name
+            for block in blocks
+            if item.test_set in block["test_sets"] and (is_first or not block.get("first_only"))
+            for name in block["conditions"]
+        ]
+        if names:
+            plan.append((item, list(dict.fromkeys(names))))
+    if not plan:
+        raise ConfigError(f"params.yaml: evaluation.runs names no run of method '{method}'")
+    return plan
+
+
+def loose_notes(notes: pd.DataFrame, name: str, recording: str, params: dict) -> pd.DataFrame:
+    """Return `notes` with the timing errors of a condition, the same for every method."""
+    rng = generator(params["perturbation_seed"], recording, name)
+    return perturb(notes, conditions(params)[name], rng)
+
+
+def _predict_one(
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    method: str,
+    recording: Recording,
+    names: list[str],
+) -> pd.DataFrame:
+    import torch
+
+    torch.set_num_threads(1)
+    audio, notes = load_recording(paths.split("eval"), recording)
+    align = prepare(HYBRID_VARIANT if method == HYBRID else method, audio, paths, params)
+    warped = _warped_notes(paths, recording) if method == HYBRID else None
+    parts = []
+    for name in names:
+        loose = loose_notes(notes, name, recording.recording, params)
+        given = loose if warped is None else warped(name, loose)
+        placement = align(given)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "test_set": recording.test_set,
+                    "recording": recording.recording,
+                    "performance": recording.performance,
+                    "method": method,
+                    "condition": name,
+                    "note_id": notes["note_id"],
+                    "pitch": notes["pitch"],
+                    "velocity": notes["velocity"],
+                    "onset_true_s": notes["onset_s"],
+                    "onset_in_s": loose["onset_s"],
+                    "onset_s": placement.onset_s,
+                    "offset_s": placement.offset_s,
+                    "confidence": placement.confidence.astype(np.float32),
+                    "placed": placement.placed,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _warped_notes(paths: CorpusPaths, recording: Recording) -> Callable:
+    """Return a function from a condition and its loose notes to the notes as DTW placed them."""
+    path = paths.predictions / "dtw.parquet"
+    wanted = [("recording", "==", recording.recording), ("test_set", "==", recording.test_set)]
+    try:
+        stored = pd.read_parquet(path, filters=wanted)
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: missing or corrupt; run 'dvc repro predict_dtw'") from error
+
+    def warp(condition: str, loose: pd.DataFrame) -> pd.DataFrame:
+        rows = stored[stored["condition"] == condition].set_index("note_id")
+        if not rows.index.sort_values().equals(pd.Index(np.sort(loose["note_id"]))):
+            raise CorpusError(
+                f"{path}: lacks notes of {recording.recording} under '{condition}'; "
+                "run 'dvc repro predict_dtw'"
+            )
+        onset_s, offset_s = (rows[name].loc[loose["note_id"]] for name in ("onset_s", "offset_s"))
+        return loose.assign(onset_s=onset_s.to_numpy(), offset_s=offset_s.to_numpy())
+
+    return warp

@@ -1,0 +1,58 @@
+"""From stored predictions to the committed metrics files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..common.config import CorpusPaths, topic
+from ..common.errors import CorpusError
+from ..common.files import atomic_path
+from .metrics import evaluate_all
+
+METRICS = "metrics.csv"
+PER_RECORDING = "metrics_per_recording.csv"
+
+
+def load_predictions(paths: CorpusPaths) -> pd.DataFrame:
+    """Return all stored predictions of a corpus in one frame.
+
+    Raises
+    ------
+    CorpusError
+        If there are none, or a file is corrupt.
+    """
+    files = sorted(paths.predictions.glob("*.parquet"))
+    if not files:
+        raise CorpusError(f"{paths.predictions}: holds no predictions; run 'dvc repro' first")
+    parts = []
+    for file in files:
+        try:
+            parts.append(pd.read_parquet(file))
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"{file}: corrupt; delete it and run 'dvc repro'") from error
+    return pd.concat(parts, ignore_index=True)
+
+
+def write_metrics(paths: CorpusPaths, params: dict[str, Any]) -> tuple[Path, Path]:
+    """Score all predictions of a corpus and write both metrics files.
+
+    Returns
+    -------
+    tuple of Path
+        ``metrics.csv`` (pooled, with intervals) and ``metrics_per_recording.csv``.
+    """
+    settings = topic(params, "evaluation")
+    frames = evaluate_all(
+        load_predictions(paths),
+        settings["tolerances_ms"],
+        settings["bootstrap"]["samples"],
+        settings["bootstrap"]["seed"],
+    )
+    targets = (paths.results / METRICS, paths.results / PER_RECORDING)
+    for frame, target in zip(frames, targets, strict=True):
+        with atomic_path(target) as temporary:
+            frame.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
+    return targets

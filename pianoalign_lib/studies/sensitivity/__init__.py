@@ -1,0 +1,1 @@
+"""How the results move under other readings of the paper (table 5c)."""

@@ -1,0 +1,5 @@
+"""From numbers to the tables that a reader sees, as CSV, Markdown and LaTeX with their provenance.
+
+``metrics.csv`` and the like enter; files in ``results/<corpus>/tables`` leave. May import
+``common``, ``io``, ``corpora`` and ``scoring``.
+"""

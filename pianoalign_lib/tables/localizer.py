@@ -1,0 +1,116 @@
+"""Table 8, the ablations of the localizer; built from ``metrics.csv``.
+
+As in :mod:`pianoalign_lib.tables.paper`, nothing is computed here: rows are looked up and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..common.files import PACKAGE, sha256_file
+from ..common.labels import condition_label, set_label
+from ..scoring.scores import Scores
+from .columns import score_cells, score_columns, size_note
+from .model import Cell, Column, Name, Table
+
+TOLERANCES_MS = (5, 10, 25, 50)
+CONDITION = "note100"
+RELEASED, REFERENCE = "localizer", "localizer_short_run"
+# What each row is; those after the reference are trained like it but for what they name.
+INGREDIENTS = {
+    RELEASED: "Released",
+    "localizer_independent": "– joint decoding (each note on its own)",
+    "localizer_no_tendency": "– second decoding (what most notes tend to)",
+    REFERENCE: "Short training",
+    "localizer_no_short_window": "– short window (32 ms)",
+    "localizer_no_augmentation": "– augmentation",
+    "localizer_upper_harmonics": "+ harmonics above the eighth (released: with)",
+    "localizer_context": "+ context (expected onsets of other notes)",
+    "localizer_attention": "+ self-attention across neighbouring notes",
+}
+DECODED = ("localizer_independent", "localizer_no_tendency")
+# Each ablation with what it is to be compared with.
+PAIRS = tuple(
+    (name, RELEASED if name in DECODED else REFERENCE)
+    for name in INGREDIENTS
+    if name not in (RELEASED, REFERENCE)
+)
+DIGITS = 12
+
+
+def table8_localizer(
+    metrics: pd.DataFrame,
+    *,
+    test_sets: Sequence[str] = ("test",),
+    condition: str = CONDITION,
+    reasons: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> Table:
+    """Return the accuracy of the localizer with each ingredient removed or added.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        ``metrics.csv``; a method without results there is a row "not run".
+    test_sets
+        One block of rows each.
+    reasons, notes
+        As in :mod:`pianoalign_lib.tables.paper`.
+    """
+    scores = Scores(metrics, reasons)
+    columns = [Column("test_set", "Recordings"), Column("method", "Localizer")]
+    columns += score_columns("", "", TOLERANCES_MS, lost=False)
+    rows: list[list[Cell]] = []
+    found = []
+    for test_set, (method, label) in product(test_sets, INGREDIENTS.items()):
+        row = scores.find(test_set, method, condition)
+        found.append(row)
+        names: list[Cell] = [Name(test_set, set_label(test_set)), Name(method, label)]
+        rows.append([*names, *score_cells(row, TOLERANCES_MS, lost=False)])
+    caption = (
+        "Table 8. Ablations of the localizer: notes within a tolerance (%); "
+        f"{condition_label(condition)}"
+    )
+    own = [size_note(found), "– removed, + added. Each network was trained once."]
+    return Table("table8_localizer", caption, columns, rows, [*own, *notes])
+
+
+def pairs_that_ran(metrics: pd.DataFrame, test_set: str = "test") -> list[tuple[str, str]]:
+    """Return the pairs to compare of which both have results on a test set."""
+    ran = set(metrics.loc[metrics["test_set"] == test_set, "method"])
+    return [pair for pair in PAIRS if ran.issuperset(pair)]
+
+
+def training_note(localizer: Mapping[str, Any]) -> str:
+    """Say how the trainings of table 8 differ.
+
+    Parameters
+    ----------
+    localizer
+        Topic ``localizer`` of ``params.yaml``.
+    """
+    short = localizer["variants"]["short_run"]
+    return (
+        f"The released network had {localizer['training']['updates']:,} updates on "
+        f"{', '.join(localizer['share'])}; the short trainings {short['updates']:,} on "
+        f"{', '.join(short['corpora'])}. Compare each of them with the short training."
+    )
+
+
+def weights_note(root: Path, methods: Iterable[str]) -> str:
+    """Return the first digits of the SHA-256 of every network behind the methods."""
+    digits = {}
+    for method in methods:
+        if method == RELEASED:
+            name, path = RELEASED, PACKAGE / "localizer" / "weights"
+        else:
+            name, path = method.partition("_")[2], root / "checkpoints" / "localizer"
+        file = path / f"{name}.onnx"
+        if file.is_file():  # the decoding ablations have none of their own
+            digits[name] = sha256_file(file)[:DIGITS]
+    return "Networks: " + ", ".join(f"{name} {digit}" for name, digit in digits.items()) + "."

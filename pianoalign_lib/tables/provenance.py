@@ -1,0 +1,159 @@
+"""What the tables of a corpus depend on, and tables written with it in their footers.
+
+Everything comes from ``params.yaml``, the index of the evaluated recordings and the checkpoints'
+headers; no network is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ..common import __version__
+from ..common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
+from ..common.errors import CheckpointError
+from ..common.files import sha256_file
+from ..corpora.completeness import expected_recordings
+from ..corpora.recordings import corpus_hash, read_index
+from .files import Provenance, write_table
+from .model import Table
+
+DIGITS = 12
+# The topics of params.yaml that can change a table; these are given in full ...
+SHOWN = ("audio", "crnn", "training", "decoding")
+# ... and these, which are long, by the digest over all of them.
+HASHED = (*SHOWN, "conditions", "perturbation_seed", "variants", "evaluation")
+CITE = "pianoalign (CITATION.cff) and the paper, arXiv:2506.22237"
+# What else to cite with the tables of a corpus.
+CITE_TOO = {
+    "demo": "MAESTRO: Hawthorne et al., ICLR 2019",
+    "maps": "MAPS: Emiya, Bertin, David, Badeau, INRIA research report, 2010",
+}
+
+
+def publish(
+    table: Table, paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str] = ()
+) -> Table:
+    """Write a table into the corpus's results, with its :func:`provenance`, and return it.
+
+    The caption of a table on a part of a corpus says so: "partial: 80 of 85 recordings".
+
+    Raises
+    ------
+    PianoAlignError
+        If the provenance is incomplete or a file cannot be written.
+    """
+    found, whole = len(read_index(paths.split("eval"))), expected_recordings(paths.corpus, params)
+    if whole is not None and found < whole:
+        stamp = f"{table.caption} (partial: {found} of {whole} recordings)"
+        table = replace(table, caption=stamp)
+    write_table(table, paths.results / "tables", provenance(paths, params, methods))
+    return table
+
+
+def provenance(
+    paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str] = ()
+) -> Provenance:
+    """Return the provenance of a table.
+
+    Parameters
+    ----------
+    paths
+        The corpus's folders; the ``eval`` part must have been rendered.
+    params
+        All of ``params.yaml``.
+    methods
+        The methods in the table. A variant counts with its checkpoint, ``hybrid`` with that of
+        the full network, ``<variant>_of_<corpus>`` with that of the other corpus, others with none.
+
+    Raises
+    ------
+    CorpusError, CheckpointError, ConfigError
+        If the index, a checkpoint or a topic of the parameters is missing or corrupt, or if the
+        checkpoints were trained on different recordings.
+    """
+    corpus = topic(params, paths.corpus)
+    parameters = {name: topic(params, name) for name in SHOWN}
+    everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
+    recordings = read_index(paths.split("eval"))
+    evaluated, tested = corpus_hash(recordings), [r for r in recordings if r.split == "test"]
+    minutes = sum(item.duration_s for item in tested) / 60
+    return Provenance(
+        corpus=paths.corpus,
+        recordings=f"{len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
+        corpus_sha256=f"{evaluated} (validation and test), {training_hash(paths)} (training)",
+        parameters=parameters | {"digest": digest(everything)},
+        seed={
+            "corpus": corpus["seed"],
+            "errors": params["perturbation_seed"],
+            "training": params["training"]["seed"],
+            "bootstrap": params["evaluation"]["bootstrap"]["seed"],
+        },
+        checkpoints=_checkpoints(paths, params, methods),
+        version=__version__,
+        cite="; ".join([CITE, *filter(None, [CITE_TOO.get(paths.corpus)])]),
+    )
+
+
+def _checkpoints(
+    paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str]
+) -> dict[str, str]:
+    """Return the first digits of the SHA-256 of every checkpoint behind the methods."""
+    digits = {}
+    for method in methods:
+        name = HYBRID_VARIANT if method == "hybrid" else method
+        variant, _, trained_on = name.partition("_of_")
+        if variant in params["variants"]:
+            path = replace(paths, corpus=trained_on or paths.corpus).checkpoints
+            path /= f"{variant}.safetensors"
+            read_header(path)  # refuses one that is missing or corrupt
+            digits[name] = sha256_file(path)[:DIGITS]
+    return digits
+
+
+def training_hash(paths: CorpusPaths) -> str:
+    """Return the hash of the recordings that all released checkpoints were trained on.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint, one is corrupt, or they were trained on different recordings.
+    """
+    files = sorted(paths.checkpoints.glob("*.safetensors"))
+    hashes = {file: read_header(file)["corpus_sha256"] for file in files}
+    if not hashes:
+        raise CheckpointError(f"{paths.checkpoints}: holds no checkpoint; restore it from git")
+    if len(set(hashes.values())) > 1:
+        found = ", ".join(f"{file.stem} {value}" for file, value in hashes.items())
+        raise CheckpointError(
+            f"{paths.checkpoints}: trained on different recordings ({found}); train again"
+        )
+    return next(iter(hashes.values()))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, and in ``n_weights`` how many weights it has.
+
+    The other keys are those of :class:`~pianoalign_lib.crnn.checkpoints.CheckpointInfo`.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing or corrupt.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; restore it from git or train it")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["info"])
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path}: corrupt ({reason}); restore it from git") from error
+    return header | {"n_weights": sum(math.prod(shape) for shape in shapes)}

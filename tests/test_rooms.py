@@ -1,0 +1,149 @@
+"""The house: every import points down, as the rooms' docstrings say."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "pianoalign_lib"
+BASE = {"common", "io"}
+# What each room may import besides itself. A new room gets a line here and in its docstring.
+MAY_IMPORT: dict[str, set[str]] = {
+    "common": set(),
+    "io": {"common"},
+    "localizer": BASE,
+    "align": BASE | {"localizer"},
+    "corpora": BASE,
+    "crnn": BASE | {"corpora"},
+    "localizer_training": BASE | {"localizer", "corpora"},
+    "methods": BASE | {"localizer", "corpora", "crnn"},
+    "scoring": BASE,
+    "tables": BASE | {"corpora", "scoring"},
+    "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
+    "studies": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
+    "report": BASE | {"corpora", "crnn", "methods", "scoring", "tables", "figures"},
+}
+ROOMS = set(MAY_IMPORT)
+# The package's own top: the version, and `align` on its first use; the program uses all rooms.
+TOP = {"__init__", "__main__", "cli"}
+TORCH_ROOMS = {"crnn", "localizer_training"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name below the package, a folder for its ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports(source: str, name: str, is_package: bool = False) -> list[tuple[int, str]]:
+    """Return (line, module below the package) of each import of our own, wherever it stands."""
+    found = []
+    package = name.split(".") if is_package else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                base = package[: len(package) - node.level + 1]
+                module = ".".join([*base, *([module] if module else [])])
+            elif module.split(".")[0] == "pianoalign_lib":
+                module = module.partition(".")[2]
+            else:
+                continue
+            # `from .. import tables` imports a room by its name.
+            targets = [module] if module else [alias.name for alias in node.names]
+            found += [(node.lineno, target) for target in targets]
+        elif isinstance(node, ast.Import):
+            ours = [a.name for a in node.names if a.name.split(".")[0] == "pianoalign_lib"]
+            found += [(node.lineno, each.partition(".")[2]) for each in ours]
+    return found
+
+
+def complaint(name: str, line: int, target: str) -> str:
+    """Return what is wrong with an import of `target` by module `name`; empty if nothing is."""
+    room, other = name.split(".")[0], target.split(".")[0]
+    if room in TOP or other == room or other in MAY_IMPORT.get(room, set()):
+        return ""
+    if other not in ROOMS:
+        return f"{name}:{line} imports {target or 'the package'}, the top of the house: pass it in"
+    if room in MAY_IMPORT[other]:
+        common = sorted(MAY_IMPORT[room] & MAY_IMPORT[other])
+        return (
+            f"{name}:{line} imports {target}, which points up: '{other}' is built on '{room}'. "
+            f"Move what both need into {' or '.join([room, *common])}, or this code into '{other}'"
+        )
+    return (
+        f"{name}:{line} imports {target}: '{room}' may import {sorted(MAY_IMPORT[room])} only. "
+        f"Move what it needs there, or this code into a room that may import '{other}'"
+    )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_point_down(path: Path) -> None:
+    name = module_name(path)
+    is_package = path.name == "__init__.py"
+    found = imports(path.read_text(encoding="utf-8"), name, is_package)
+    wrong = [text for line, target in found if (text := complaint(name, line, target))]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rules_themselves_have_no_circle() -> None:
+    for room, below in MAY_IMPORT.items():
+        for other in below:
+            assert MAY_IMPORT[other] <= below, (room, other)
+
+
+def test_an_arrow_upwards_is_found_and_told() -> None:
+    source = "def f():\n    from ..methods.placing import prepare\n    from .. import tables\n"
+    found = imports(source, "io.audio")
+    assert found == [(2, "methods.placing"), (3, "tables")]
+    text = complaint("io.audio", *found[0])
+    assert "points up" in text and "'methods' is built on 'io'" in text
+    assert "may import ['common', 'io'] only" in complaint("scoring.metrics", 1, "methods.predict")
+    assert not complaint("methods.predict", 1, "io.notes")
+
+
+def test_no_circle_between_modules() -> None:
+    """Not even inside a room, and not by an import inside a function either."""
+    names = {module_name(path) for path in MODULES}
+    below: dict[str, set[str]] = {}
+    for path in MODULES:
+        name = module_name(path)
+        source = path.read_text(encoding="utf-8")
+        found = imports(source, name, path.name == "__init__.py")
+        targets = set()
+        for node_line, target in found:
+            del node_line
+            targets.add(target)
+        below[name] = (targets & names) - {name}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " → ".join((*trail, name))
+        if name in done:
+            return
+        for other in sorted(below[name]):
+            visit(other, (*trail, name))
+        done.add(name)
+
+    for name in sorted(below):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_each_room_says_what_it_is_for(room: str) -> None:
+    text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""
+    assert "May import" in text or "imports no other room" in text.lower(), room
+    assert "enter" in text and "leave" in text, room
+
+
+def test_torch_stays_in_its_rooms() -> None:
+    for path in MODULES:
+        name = module_name(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if any(each.split(".")[0] == "torch" for each in names):
+                assert name.split(".")[0] in TORCH_ROOMS, name
