@@ -7,7 +7,7 @@ import, and ``tests/test_rooms.py`` holds it to that.
 common              settings, errors, files, progress, display names, figure style
 io                  sound and MIDI in and out; where notes are put
 localizer           the engine of the aligner; no torch
-align               ``align()``, its result, picture, page and command
+alignment           ``align()``, its result, picture, page and command
 corpora             demo, maps, maestro, asap: recordings with true note tables; timing errors
 crnn                the paper's network: features, training, inference, decoding
 localizer_training  how the localizer's weights are made
@@ -26,8 +26,8 @@ from .common import __version__
 from .common.errors import PianoAlignError
 
 if TYPE_CHECKING:
-    from .align.aligner import align as align
-    from .align.result import Alignment as Alignment
+    from .alignment.aligner import align as align
+    from .alignment.result import Alignment as Alignment
 
 __all__ = ["Alignment", "PianoAlignError", "__version__", "align"]
 
@@ -35,11 +35,11 @@ __all__ = ["Alignment", "PianoAlignError", "__version__", "align"]
 def __getattr__(name: str) -> Any:
     """Import what ``align`` needs on its first use: the package alone imports in no time."""
     if name == "align":
-        from .align.aligner import align
+        from .alignment.aligner import align
 
         return align
     if name == "Alignment":
-        from .align.result import Alignment
+        from .alignment.result import Alignment
 
         return Alignment
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .align.command import add_align_parser
+from .alignment.command import add_align_parser
 from .common.errors import ConfigError, PianoAlignError
 
 if TYPE_CHECKING:

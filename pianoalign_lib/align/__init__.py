@@ -1,6 +1,0 @@
-"""The public wing: ``align()``, its result, the picture, the page and the command.
-
-A recording and a MIDI file enter; an :class:`~pianoalign_lib.align.result.Alignment` leaves, which
-writes MIDI, CSV and HTML. May import ``common``, ``io`` and ``localizer`` only, so that the light
-installation is enough.
-"""
