@@ -20,10 +20,10 @@ from ..common.errors import CorpusError
 from ..common.files import atomic_path
 from ..common.progress import progress
 from ..corpora.recordings import Recording, load_recording, read_index
+from ..corpora.sounding import note_latency
 from ..corpora.timing_errors import generator
 from ..localizer.runner import CHUNK
 from ..localizer.spectra import SAMPLE_RATE, Spectra, compute_spectra
-from ..studies.latency.measure import note_latency
 from .augment import augment
 from .examples import Source, make_source
 
