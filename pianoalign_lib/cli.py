@@ -134,7 +134,7 @@ def _corpus(arguments: argparse.Namespace) -> tuple[CorpusPaths, dict[str, Any]]
 def _fetch(arguments: argparse.Namespace) -> None:
     paths = _paths(arguments)
     if paths.corpus == "maps":
-        from .corpora.maps.fetch import fetch_maps
+        from .corpora.maps.folder import fetch_maps
 
         fetch_maps(paths.sources)
     elif paths.corpus == "demo":
