@@ -142,7 +142,7 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
         fetch(paths.sources, paths.data / "downloads")
     elif paths.corpus == "asap":
-        from .corpora.asap.fetch import fetch_asap
+        from .corpora.asap.folder import fetch_asap
 
         fetch_asap(paths.sources, paths.data / "downloads")
     else:
