@@ -29,25 +29,13 @@ ReadLabels = Callable[[Path], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Task(Planned):
-    """A recording to convert.
-
-    Attributes
-    ----------
-    room
-        As in :class:`.recordings.Recording`.
-    audio, labels
-        Its files.
-    rates
-        The sample rates in Hz that the audio may have; empty: any.
-    excerpt_s
-        How much of its beginning is used; None: all.
-    """
+    """A recording to convert."""
 
     room: str
     audio: Path
     labels: Path
-    rates: tuple[int, ...]
-    excerpt_s: float | None
+    rates: tuple[int, ...]  # that the audio may have, in Hz; empty: any
+    excerpt_s: float | None  # how much of its beginning is used; None: all
 
 
 def convert_part(

@@ -34,21 +34,11 @@ http: Download = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S)
 
 
 class Remote(NamedTuple):
-    """A file to fetch.
+    """A file to fetch."""
 
-    Attributes
-    ----------
-    path
-        Where it goes.
-    address
-        Where it comes from: a URL, or what else a `Download` understands.
-    pin
-        What it must be: ``sha256:…``, or ``git:…``, the id that git gives its contents.
-    """
-
-    path: Path
-    address: str
-    pin: str
+    path: Path  # where it goes
+    address: str  # where it comes from: a URL, or what else a `Download` understands
+    pin: str  # what it must be: sha256:…, or git:…, the id that git gives its contents
 
 
 class Package(NamedTuple):
