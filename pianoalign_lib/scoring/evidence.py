@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ..common.errors import PianoAlignError
-from ..tables.model import Missing
 from . import bootstrap
 from .comparison import Comparison, compare_scores
-from .scores import Scores
+from .scores import Missing, Scores
 
 NEEDED_MS = (10, 40)  # tolerances whose intervals the claims use
 
