@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..common import __version__
 from ..common.figure_style import style
-from ..common.html_page import escape, page, table_card
-from ..tables.markdown import ShownTable
+from ..common.html_page import Card, ShownPicture, ShownTable, embedded, page
 
 if TYPE_CHECKING:
     from .result import Alignment
@@ -30,19 +29,16 @@ MEANING = {
 def alignment_page(alignment: Alignment) -> str:
     """Return the page."""
     midi, audio = Path(alignment.midi).name, Path(alignment.audio).name
-    intro = f"<p>{escape(alignment.summary())}.</p>"
-    sections = [
-        ("Summary", _summary_card(alignment)),
-        ("Before and after", _picture_card(alignment)),
-        ("Notes to check", _check_card(alignment)),
-    ]
-    from ..common import __version__
-
-    footer = f"<p>pianoalign {__version__}, method {escape(alignment.method)}</p>"
-    return page(f"{midi} aligned to {audio}", intro, sections, footer)
+    sections = {
+        "Summary": [Card("status", _summary(alignment))],
+        "Before and after": [Card("picture", _picture(alignment))],
+        "Notes to check": [Card("check", _to_check(alignment))],
+    }
+    footer = [f"pianoalign {__version__}, method {alignment.method}"]
+    return page(f"{midi} aligned to {audio}", [f"{alignment.summary()}."], sections, footer)
 
 
-def _summary_card(alignment: Alignment) -> str:
+def _summary(alignment: Alignment) -> ShownTable:
     notes = alignment.notes
     rows = []
     for status, count in alignment.counts().items():
@@ -50,16 +46,15 @@ def _summary_card(alignment: Alignment) -> str:
         spread = [f"{moved_ms.quantile(q):+,.0f}" if count else "–" for q in (0.05, 0.5, 0.95)]
         share = f"{100 * count / len(notes):.1f}"
         rows.append([status, f"{count:,}", share, *spread, MEANING[status]])
-    table = ShownTable(
+    return ShownTable(
         caption=f"{len(notes):,} notes of the MIDI file: what became of them",
-        headers=["Status", "Notes", "%", "Moved by (ms): 5 %", "Moved by (ms): median",
-                 "Moved by (ms): 95 %", "Meaning"],
+        groups=["", "", "", *["Moved by (ms)"] * 3, ""],
+        headers=["Status", "Notes", "%", "5 %", "median", "95 %", "Meaning"],
         numeric=[False, True, True, True, True, True, False],
         rows=rows,
         notes=["Positive: later in the recording than in the MIDI file."],
         provenance=_provenance(alignment),
-    )  # fmt: skip
-    return table_card("status", table, "")
+    )
 
 
 def _provenance(alignment: Alignment) -> list[str]:
@@ -70,35 +65,33 @@ def _provenance(alignment: Alignment) -> list[str]:
     ]
 
 
-def _picture_card(alignment: Alignment) -> str:
+def _picture(alignment: Alignment) -> ShownPicture:
     buffer = io.BytesIO()
     with style():
         figure = alignment.plot()
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return (
-        '<article class="card" id="picture">\n<figure>\n'
-        '<div class="scroll" role="region" tabindex="0" aria-label="Before and after">'
-        f'<img src="data:image/png;base64,{data}" alt="How far each note moved; notes over the '
-        'spectrogram, before and after"></div>\n'
-        "<figcaption>Top: how far each note moved, over the whole recording. Below: an excerpt. "
-        "Dark is loud; a note is a bar that begins with a strong line, which should stand where "
-        "the sound begins.</figcaption>\n</figure>\n</article>\n"
+    return ShownPicture(
+        source=embedded(buffer.getvalue(), "png"),
+        alt="How far each note moved; notes over the spectrogram, before and after",
+        title="Top:",
+        caption="how far each note moved, over the whole recording. Below: an excerpt. Dark is "
+        "loud; a note is a bar that begins with a strong line, which should stand where the sound "
+        "begins.",
     )
 
 
-def _check_card(alignment: Alignment) -> str:
+def _to_check(alignment: Alignment) -> ShownTable | str:
     notes = alignment.notes
     doubtful = notes[notes["status"].isin(["uncertain", "not heard"])].sort_values("onset_s")
     if doubtful.empty:
-        return '<article class="card"><p>None: every piano note was heard.</p></article>\n'
+        return "None: every piano note was heard."
     remarks = [
         "Confidence: the chance that the onset is right within 10 ms; of a note that was not "
         "heard, the chance that it was not played."
     ]
     if len(doubtful) > MOST_ROWS:
         remarks.append(f"The first {MOST_ROWS} of {len(doubtful):,}; the table of notes has all.")
-    table = ShownTable(
+    return ShownTable(
         caption=f"{len(doubtful):,} notes to check: uncertain, or not heard, in their order",
         headers=["Time", "Key", "Status", "Confidence (%)", "Moved by (ms)", "Velocity", "note_id"],
         numeric=[True, False, False, True, True, True, True],
@@ -106,7 +99,6 @@ def _check_card(alignment: Alignment) -> str:
         notes=remarks,
         provenance=_provenance(alignment),
     )
-    return table_card("check", table, "")
 
 
 def _check_row(note: pd.Series) -> list[str]:
