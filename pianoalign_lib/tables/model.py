@@ -137,10 +137,11 @@ class Table:
         lines = [f"**{self.caption}**", ""]
         for row in (headers, rule, *shown.rows):
             lines.append(f"| {' | '.join(map(_escape, row))} |")
-        lines += ["", *(f"- {note}" for note in shown.notes)]
+        if shown.notes:
+            lines += ["", *(f"- {note}" for note in shown.notes)]
         if provenance:
             lines += ["", "Provenance:", "", *(f"- {_escape(line)}" for line in provenance)]
-        return "\n".join(lines).rstrip() + "\n"
+        return "\n".join(lines) + "\n"
 
     _repr_markdown_ = markdown  # how a notebook shows it
 
