@@ -21,10 +21,10 @@ from benchmarks.field.registry import TOOLS
 from benchmarks.field.summary import summarize, write_field
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.figures.tools import figure4_field
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.methods.predict import loose_notes
 from pianoalign_lib.tables.tools import read_field, table7_conditions, table7_extra, table7_field
 
 BOOTSTRAP = {"samples": 20, "seed": 1}

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pianoalign_lib.corpora.timing_errors import generator
-from pianoalign_lib.methods.predict import loose_notes
+from pianoalign_lib.corpora.timing_errors import generator, loose_notes
 
 MISSING_EXTRA = "missing5_extra5"
 CONDITIONS = (

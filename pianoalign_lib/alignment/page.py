@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from ..common import __version__
 from ..common.figure_style import style
-from ..common.html_page import escape, page, table_card
-from ..tables.markdown import ShownTable
-
-if TYPE_CHECKING:
-    from .result import Alignment
+from ..common.html_page import ShownTable, escape, page, table_card
+from ..io.placement import NOT_HEARD, UNCERTAIN, count_statuses
+from .picture import clock
 
 PICTURE_DPI = 130
 MOST_ROWS = 500  # of the list of notes to check
@@ -27,25 +26,35 @@ MEANING = {
 }
 
 
-def alignment_page(alignment: Alignment) -> str:
-    """Return the page."""
-    midi, audio = Path(alignment.midi).name, Path(alignment.audio).name
-    intro = f"<p>{escape(alignment.summary())}.</p>"
-    sections = [
-        ("Summary", _summary_card(alignment)),
-        ("Before and after", _picture_card(alignment)),
-        ("Notes to check", _check_card(alignment)),
+def alignment_page(
+    notes: pd.DataFrame,
+    figure: Figure,
+    summary: str,
+    *,
+    audio: str,
+    midi: str,
+    method: str,
+    duration_s: float,
+) -> str:
+    """Return the page of an :class:`~.result.Alignment`, whose parts are given one by one."""
+    provenance = [
+        f"recording: {audio} ({clock(duration_s)})",
+        f"MIDI file: {midi}",
+        f"method: {method}",
     ]
-    from ..common import __version__
+    sections = [
+        ("Summary", _summary_card(notes, provenance)),
+        ("Before and after", _picture_card(figure)),
+        ("Notes to check", _check_card(notes, provenance)),
+    ]
+    title = f"{Path(midi).name} aligned to {Path(audio).name}"
+    footer = f"<p>pianoalign {__version__}, method {escape(method)}</p>"
+    return page(title, f"<p>{escape(summary)}.</p>", sections, footer)
 
-    footer = f"<p>pianoalign {__version__}, method {escape(alignment.method)}</p>"
-    return page(f"{midi} aligned to {audio}", intro, sections, footer)
 
-
-def _summary_card(alignment: Alignment) -> str:
-    notes = alignment.notes
+def _summary_card(notes: pd.DataFrame, provenance: list[str]) -> str:
     rows = []
-    for status, count in alignment.counts().items():
+    for status, count in count_statuses(notes["status"]).items():
         moved_ms = 1000 * notes.loc[notes["status"] == status, "shift_s"]
         spread = [f"{moved_ms.quantile(q):+,.0f}" if count else "–" for q in (0.05, 0.5, 0.95)]
         share = f"{100 * count / len(notes):.1f}"
@@ -57,23 +66,14 @@ def _summary_card(alignment: Alignment) -> str:
         numeric=[False, True, True, True, True, True, False],
         rows=rows,
         notes=["Positive: later in the recording than in the MIDI file."],
-        provenance=_provenance(alignment),
+        provenance=provenance,
     )  # fmt: skip
     return table_card("status", table, "")
 
 
-def _provenance(alignment: Alignment) -> list[str]:
-    return [
-        f"recording: {alignment.audio} ({clock(alignment.duration_s)})",
-        f"MIDI file: {alignment.midi}",
-        f"method: {alignment.method}",
-    ]
-
-
-def _picture_card(alignment: Alignment) -> str:
+def _picture_card(figure: Figure) -> str:
     buffer = io.BytesIO()
     with style():
-        figure = alignment.plot()
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return (
@@ -87,9 +87,8 @@ def _picture_card(alignment: Alignment) -> str:
     )
 
 
-def _check_card(alignment: Alignment) -> str:
-    notes = alignment.notes
-    doubtful = notes[notes["status"].isin(["uncertain", "not heard"])].sort_values("onset_s")
+def _check_card(notes: pd.DataFrame, provenance: list[str]) -> str:
+    doubtful = notes[notes["status"].isin([UNCERTAIN, NOT_HEARD])].sort_values("onset_s")
     if doubtful.empty:
         return '<article class="card"><p>None: every piano note was heard.</p></article>\n'
     remarks = [
@@ -104,7 +103,7 @@ def _check_card(alignment: Alignment) -> str:
         numeric=[True, False, False, True, True, True, True],
         rows=[_check_row(note) for _, note in doubtful.head(MOST_ROWS).iterrows()],
         notes=remarks,
-        provenance=_provenance(alignment),
+        provenance=provenance,
     )
     return table_card("check", table, "")
 
@@ -125,11 +124,3 @@ def _check_row(note: pd.Series) -> list[str]:
 def key_name(pitch: int) -> str:
     """Return the name of a MIDI pitch; 60 is C4."""
     return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Return a time as minutes and seconds."""
-    units = round(seconds * 10**digits)
-    minutes, rest = divmod(units, 60 * 10**digits)
-    width = digits + 3 if digits else 2
-    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 ALIGNED, UNCERTAIN, NOT_HEARD, OUTSIDE = STATUSES = ("aligned", "uncertain", "not heard", "outside")
+LARGE_S = 2.0  # from here on, shifts are told in seconds, not milliseconds
 
 
 @dataclass(frozen=True)
