@@ -109,7 +109,7 @@ def _draw_shifts(
         )  # fmt: skip
     axes.set(xlim=(0, duration_s), ylabel=f"Moved by ({'s' if in_s else 'ms'})")
     axes.set_title("How far each note moved (shaded: the excerpt)")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(int(value))))
     legend = axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.1)
     for handle in legend.legend_handles:
         handle.set_sizes([30])  # type: ignore[union-attr]
