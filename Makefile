@@ -102,7 +102,7 @@ setup:  ## create .venv and install the locked packages, unless that is done
 	fi
 	echo "$$want" > "$$stamp"
 
-peers: setup  ## install the other tools of table 7, for `pianoalign field`
+peers: setup  ## install the other tools of table 7, for `python -m benchmarks.field`
 	"$(VENV)/bin/python" -m pip install --quiet --no-deps -r requirements-peers.lock
 
 repro: setup  ## rebuild every table and figure from the shipped checkpoints, then print the tables

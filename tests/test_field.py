@@ -12,20 +12,28 @@ import pandas as pd
 import pytest
 from conftest import toy_audio, toy_notes
 
-from benchmarks.field import excerpts, measure, tools
+from benchmarks.field import excerpts, measure
 from benchmarks.field import run as field
-from benchmarks.field.conditions import CONDITIONS, MISSING_EXTRA, field_notes
+from benchmarks.field.__main__ import main
+from benchmarks.field.conditions import field_notes
 from benchmarks.field.matching import match_heard
 from benchmarks.field.parangonar import group_onsets
-from benchmarks.field.registry import TOOLS
+from benchmarks.field.registry import TOOLS, adapter
 from benchmarks.field.summary import summarize, write_field
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.figures.tools import figure4_field
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.methods.predict import loose_notes
-from pianoalign_lib.tables.tools import read_field, table7_conditions, table7_extra, table7_field
+from pianoalign_lib.tables.tools import (
+    CONDITIONS,
+    MISSING_EXTRA,
+    read_field,
+    table7_conditions,
+    table7_extra,
+    table7_field,
+)
 
 BOOTSTRAP = {"samples": 20, "seed": 1}
 
@@ -173,9 +181,11 @@ def test_a_tool_that_is_not_installed_is_not_run(toy_project, monkeypatch) -> No
         write_field(toy_project, load_params(toy_project.root))
 
 
-def test_an_unknown_tool_is_refused(toy_project) -> None:
+def test_an_unknown_tool_is_refused(toy_project, capsys) -> None:
     with pytest.raises(ConfigError, match="choose one of none, synctoolbox"):
         field.run_field(toy_project, load_params(toy_project.root), "magic")
+    assert main(["--method", "magic"]) == 1
+    assert capsys.readouterr().err.startswith("pianoalign: unknown tool 'magic'; choose one of")
 
 
 def test_a_tool_that_fails_leaves_the_notes_and_says_why() -> None:
@@ -328,8 +338,7 @@ def test_peers_place_notes(method: str, tmp_path) -> None:
     rng = np.random.default_rng(4)
     notes = toy_notes(rng, 6.0)
     audio = toy_audio(notes, 6.0)
-    align = tools.prepare(method, audio, None, {})  # type: ignore[arg-type]
-    placed = align(notes)
+    placed = adapter(method, None, {}).prepare(audio)(notes)  # type: ignore[arg-type]
     assert placed.onset_s.shape == (len(notes),)
     error_s = np.abs(placed.onset_s - notes["onset_s"].to_numpy())
     assert np.mean(error_s < 0.1) > 0.8

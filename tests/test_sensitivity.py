@@ -15,11 +15,12 @@ import pytest
 
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError, PianoAlignError
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.decoding import DetectedOnsets
 from pianoalign_lib.figures import paper as figures
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.methods import dtw
-from pianoalign_lib.methods.predict import loose_notes, predict
+from pianoalign_lib.methods.predict import predict
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.studies.sensitivity.bench import MATCHINGS, Placed, match
 from pianoalign_lib.studies.sensitivity.dtw import DtwBench

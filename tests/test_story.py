@@ -14,12 +14,12 @@ from pianoalign_lib.common.errors import CheckpointError, CorpusError, PianoAlig
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora.demo import card
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.figures import corpus as corpus_plots
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import piano_roll
-from pianoalign_lib.methods.predict import loose_notes
 from pianoalign_lib.report.corpus_card import read_corpus
 from pianoalign_lib.report.roll_example import roll_example
 from pianoalign_lib.report.story import difference, differences

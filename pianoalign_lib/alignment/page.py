@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..common import __version__
 from ..common.figure_style import style
 from ..common.html_page import Card, ShownPicture, ShownTable, embedded, page
-
-if TYPE_CHECKING:
-    from .result import Alignment
+from ..io.placement import NOT_HEARD, UNCERTAIN, count_statuses
+from .picture import clock
 
 PICTURE_DPI = 130
 MOST_ROWS = 500  # of the list of notes to check
@@ -26,22 +25,34 @@ MEANING = {
 }
 
 
-def alignment_page(alignment: Alignment) -> str:
-    """Return the page."""
-    midi, audio = Path(alignment.midi).name, Path(alignment.audio).name
+def alignment_page(
+    notes: pd.DataFrame,
+    figure: Figure,
+    summary: str,
+    *,
+    audio: str,
+    midi: str,
+    method: str,
+    duration_s: float,
+) -> str:
+    """Return the page of an :class:`~.result.Alignment`, whose parts are given one by one."""
+    provenance = [
+        f"recording: {audio} ({clock(duration_s)})",
+        f"MIDI file: {midi}",
+        f"method: {method}",
+    ]
     sections = {
-        "Summary": [Card("status", _summary(alignment))],
-        "Before and after": [Card("picture", _picture(alignment))],
-        "Notes to check": [Card("check", _to_check(alignment))],
+        "Summary": [Card("status", _summary(notes, provenance))],
+        "Before and after": [Card("picture", _picture(figure))],
+        "Notes to check": [Card("check", _to_check(notes, provenance))],
     }
-    footer = [f"pianoalign {__version__}, method {alignment.method}"]
-    return page(f"{midi} aligned to {audio}", [f"{alignment.summary()}."], sections, footer)
+    title = f"{Path(midi).name} aligned to {Path(audio).name}"
+    return page(title, [f"{summary}."], sections, [f"pianoalign {__version__}, method {method}"])
 
 
-def _summary(alignment: Alignment) -> ShownTable:
-    notes = alignment.notes
+def _summary(notes: pd.DataFrame, provenance: list[str]) -> ShownTable:
     rows = []
-    for status, count in alignment.counts().items():
+    for status, count in count_statuses(notes["status"]).items():
         moved_ms = 1000 * notes.loc[notes["status"] == status, "shift_s"]
         spread = [f"{moved_ms.quantile(q):+,.0f}" if count else "–" for q in (0.05, 0.5, 0.95)]
         share = f"{100 * count / len(notes):.1f}"
@@ -53,22 +64,13 @@ def _summary(alignment: Alignment) -> ShownTable:
         numeric=[False, True, True, True, True, True, False],
         rows=rows,
         notes=["Positive: later in the recording than in the MIDI file."],
-        provenance=_provenance(alignment),
+        provenance=provenance,
     )
 
 
-def _provenance(alignment: Alignment) -> list[str]:
-    return [
-        f"recording: {alignment.audio} ({clock(alignment.duration_s)})",
-        f"MIDI file: {alignment.midi}",
-        f"method: {alignment.method}",
-    ]
-
-
-def _picture(alignment: Alignment) -> ShownPicture:
+def _picture(figure: Figure) -> ShownPicture:
     buffer = io.BytesIO()
     with style():
-        figure = alignment.plot()
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     return ShownPicture(
         source=embedded(buffer.getvalue(), "png"),
@@ -80,9 +82,8 @@ def _picture(alignment: Alignment) -> ShownPicture:
     )
 
 
-def _to_check(alignment: Alignment) -> ShownTable | str:
-    notes = alignment.notes
-    doubtful = notes[notes["status"].isin(["uncertain", "not heard"])].sort_values("onset_s")
+def _to_check(notes: pd.DataFrame, provenance: list[str]) -> ShownTable | str:
+    doubtful = notes[notes["status"].isin([UNCERTAIN, NOT_HEARD])].sort_values("onset_s")
     if doubtful.empty:
         return "None: every piano note was heard."
     remarks = [
@@ -97,7 +98,7 @@ def _to_check(alignment: Alignment) -> ShownTable | str:
         numeric=[True, False, False, True, True, True, True],
         rows=[_check_row(note) for _, note in doubtful.head(MOST_ROWS).iterrows()],
         notes=remarks,
-        provenance=_provenance(alignment),
+        provenance=provenance,
     )
 
 
@@ -117,11 +118,3 @@ def _check_row(note: pd.Series) -> list[str]:
 def key_name(pitch: int) -> str:
     """Return the name of a MIDI pitch; 60 is C4."""
     return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Return a time as minutes and seconds."""
-    units = round(seconds * 10**digits)
-    minutes, rest = divmod(units, 60 * 10**digits)
-    width = digits + 3 if digits else 2
-    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"

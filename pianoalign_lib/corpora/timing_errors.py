@@ -106,6 +106,14 @@ def perturb(notes: pd.DataFrame, condition: Condition, rng: np.random.Generator)
     return moved
 
 
+def loose_notes(
+    notes: pd.DataFrame, name: str, recording: str, params: dict[str, Any]
+) -> pd.DataFrame:
+    """Return `notes` with the timing errors of a condition, the same for every method."""
+    rng = generator(params["perturbation_seed"], recording, name)
+    return perturb(notes, conditions(params)[name], rng)
+
+
 def _drift(end_s: float, depth: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a time axis and its warp under a tempo that wanders by ±depth over 15 to 60 s."""
     time_s = np.arange(0.0, end_s + 1.0, 0.05)

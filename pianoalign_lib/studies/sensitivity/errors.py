@@ -15,8 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ...common.config import topic
 from ...common.errors import ConfigError
-from ...corpora.timing_errors import conditions, generator
-from ...methods.predict import loose_notes
+from ...corpora.timing_errors import conditions, generator, loose_notes
 
 CHORD_S = 0.03  # notes that start within this much of a chord's first one belong to it
 KNOT_S = 4.0  # between the knots of the smooth curve: the tempo then errs by a few percent
