@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")
     notebook = _add(commands, "notebook", _notebook, "execute one notebook")
     notebook.add_argument("name", help="for example 03_ablations")
+    _add(commands, "tables", _tables, "print all tables of a corpus")
     _add(commands, "report", _report, "put all tables and figures on one page")
     return parser
 
@@ -249,6 +250,12 @@ def _notebook(arguments: argparse.Namespace) -> None:
 
     _paths(arguments)
     run_notebook(arguments.name, arguments.corpus)
+
+
+def _tables(arguments: argparse.Namespace) -> None:
+    from .report.page import markdown_tables
+
+    print(markdown_tables(_paths(arguments).corpus), end="")
 
 
 def _report(arguments: argparse.Namespace) -> None:

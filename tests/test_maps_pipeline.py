@@ -21,7 +21,7 @@ from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.crnn.runs import train_variants
 from pianoalign_lib.io.audio import write_flac
-from pianoalign_lib.report.contents import corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 
 RECORDINGS = (
     *(f"MAPS_MUS-p{n}_AkPnBcht" for n in range(4)),
@@ -56,8 +56,9 @@ def write_project(root: Path) -> None:
             ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock")
         )
     for name in (
-        "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore", ".dvc/config",
-        "checkpoints/demo/crnn.safetensors", "results/demo/metrics.csv", "results/maps/field.csv",
+        "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore",
+        ".dvc/config", "results.yaml", "checkpoints/demo/crnn.safetensors",
+        "results/demo/metrics.csv", "results/maps/field.csv",
         *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -123,9 +124,10 @@ def kill_midway(process: subprocess.Popen, root: Path) -> None:
 
 def assert_complete(paths) -> None:
     """Every table, figure and the report are there, and the split is as documented."""
-    for name in corpus_tables("maps"):
+    contents = read_contents(paths.root, "maps")
+    for name in contents.tables:
         assert (paths.results / "tables" / f"{name}.tex").stat().st_size > 100
-    for name in corpus_figures("maps"):
+    for name in contents.figures:
         assert (paths.figures / f"{name}.svg").stat().st_size > 1000
     assert "maps" in (paths.results / "report.html").read_text()
     listed = pd.read_csv(paths.results / "corpus.csv", keep_default_na=False)

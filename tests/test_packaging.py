@@ -27,7 +27,7 @@ from packaging.version import Version
 
 import pianoalign_lib
 from pianoalign_lib.common.config import load_params
-from pianoalign_lib.report.contents import NOTEBOOK_TITLES, corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 # Requirements that packages declare and the lock does not meet; the tests of dtw and of the demo
@@ -280,7 +280,7 @@ def module_names(stage: SimpleNamespace) -> set[str]:
 
 def test_stages_depend_on_the_modules_they_use(pipeline: SimpleNamespace) -> None:
     for name, stage in pipeline.stages.items():
-        if name in NOTEBOOK_TITLES:
+        if name in read_contents(ROOT).notebooks:
             entries = [*notebook_imports(name), "notebooks"]
             # The version, which is in every table, is in the package's own module.
             expected = imported_modules(entries) | {"__init__"}
@@ -341,16 +341,19 @@ def imported_modules(entries: list[str]) -> set[str]:
 
 def test_report_depends_on_and_stages_write_what_it_shows(pipeline: SimpleNamespace) -> None:
     report, corpus = pipeline.stages["report"], pipeline.corpus
+    contents = read_contents(ROOT, corpus)
     assert f"results/{corpus}/report.html" in report.outs
-    for table, stage in corpus_tables(corpus).items():
+    for table, entry in contents.tables.items():
         for suffix in ("csv", "md", "tex"):
-            assert f"results/{corpus}/tables/{table}.{suffix}" in pipeline.stages[stage].outs
+            assert (
+                f"results/{corpus}/tables/{table}.{suffix}" in pipeline.stages[entry.notebook].outs
+            )
         assert f"results/{corpus}/tables/{table}.md" in report.deps
-    for figure, shown in corpus_figures(corpus).items():
+    for figure, shown in contents.figures.items():
         for suffix in ("svg", "pdf", "png", "csv"):
             assert f"figures/{corpus}/{figure}.{suffix}" in pipeline.stages[shown.notebook].outs
         assert f"figures/{corpus}/{figure}.svg" in report.deps
-    for notebook in NOTEBOOK_TITLES:
+    for notebook in contents.notebooks:
         stage = pipeline.stages[notebook]
         assert f"notebooks/{notebook}.ipynb" in stage.deps
         assert f"results/{corpus}/notebooks/{notebook}.ipynb" in stage.outs
@@ -387,13 +390,8 @@ def test_the_pipeline_of_maps_differs_only_where_it_must() -> None:
 # --- README and Makefile --------------------------------------------------------------------------
 
 
-def test_readme_maps_every_table_and_figure() -> None:
-    text = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\|[^|]+\|[^|]+\| `(\d\w+)` \| `(\w+)` \|$", text, re.MULTILINE)
-    mapped = {name: stage for stage, name in rows}
-    assert len(mapped) == len(rows)
-    figures = {name: shown.notebook for name, shown in corpus_figures("maps").items()}
-    assert mapped == corpus_tables("maps") | figures
+def test_readme_lists_every_table_and_figure() -> None:
+    assert read_contents(ROOT).readme_table() in (ROOT / "README.md").read_text()
 
 
 def test_readme_draws_the_pipeline_as_it_is(pipeline: SimpleNamespace) -> None:

@@ -13,7 +13,7 @@ from ..common.errors import PianoAlignError
 from ..common.files import write_text
 from ..common.html_page import bullet_list, escape, figure_card, page, table_card
 from ..tables.markdown import ShownTable, read_markdown_table
-from .contents import NOTEBOOK_TITLES, ShownFigure, corpus_figures, corpus_tables
+from .contents import FigureEntry, read_contents
 
 PAPER = "Murgul et al., arXiv 2506.22237"
 CORPORA = {
@@ -35,18 +35,22 @@ def build_report(corpus: str, root: Path | None = None) -> Path:
         If a table, figure or notebook is missing or unreadable (the message names the stage that
         makes it), or if the tables were made from different states of the corpus or library.
     """
-    paths, stages = corpus_paths(corpus, root), corpus_tables(corpus)
-    tables = {name: _read_table(paths, name, stage) for name, stage in stages.items()}
+    paths = corpus_paths(corpus, root)
+    contents = read_contents(paths.root, corpus)
+    stages = {name: entry.notebook for name, entry in contents.tables.items()}
+    tables = {
+        name: read_markdown_table(_table_file(paths, name, stage)) for name, stage in stages.items()
+    }
     shared = _shared_provenance(paths, tables)
-    for name in NOTEBOOK_TITLES:
+    for name in contents.notebooks:
         _existing(paths, paths.results / "notebooks" / f"{name}.ipynb", name)
     cards = {name: _table_card(name, table, stages[name]) for name, table in tables.items()}
-    figures = corpus_figures(corpus).items()
+    figures = contents.figures.items()
     sections = [
         ("Claims", cards.pop("claims")),
         ("Tables", "".join(cards.values())),
         ("Figures", "".join(_figure_card(paths, name, shown) for name, shown in figures)),
-        ("Notebooks", _notebook_list()),
+        ("Notebooks", _notebook_list(contents.notebooks)),
     ]
     footer = f"<h2>Provenance</h2>\n{bullet_list(shared)}"
     target = paths.results / "report.html"
@@ -56,9 +60,22 @@ def build_report(corpus: str, root: Path | None = None) -> Path:
     return target
 
 
-def _read_table(paths: CorpusPaths, name: str, stage: str) -> ShownTable:
-    path = _existing(paths, paths.results / "tables" / f"{name}.md", stage)
-    return read_markdown_table(path)
+def markdown_tables(corpus: str, root: Path | None = None) -> str:
+    """Return all tables of a corpus as Markdown, in the order of ``results.yaml``.
+
+    Raises
+    ------
+    PianoAlignError
+        If a table is missing (the message names the stage that makes it).
+    """
+    paths = corpus_paths(corpus, root)
+    tables = read_contents(paths.root, corpus).tables
+    files = [_table_file(paths, name, entry.notebook) for name, entry in tables.items()]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def _table_file(paths: CorpusPaths, name: str, stage: str) -> Path:
+    return _existing(paths, paths.results / "tables" / f"{name}.md", stage)
 
 
 def _existing(paths: CorpusPaths, path: Path, stage: str) -> Path:
@@ -123,7 +140,7 @@ def _table_card(name: str, table: ShownTable, notebook: str) -> str:
     return table_card(name, table, f"{' · '.join(links)} · {_notebook_link(notebook)}")
 
 
-def _figure_card(paths: CorpusPaths, name: str, shown: ShownFigure) -> str:
+def _figure_card(paths: CorpusPaths, name: str, shown: FigureEntry) -> str:
     picture = _existing(paths, paths.figures / f"{name}.svg", shown.notebook)
     if picture.stat().st_size > SHOWN_SVG_BYTES:
         picture = _existing(paths, paths.figures / f"{name}.png", shown.notebook)
@@ -133,14 +150,15 @@ def _figure_card(paths: CorpusPaths, name: str, shown: ShownFigure) -> str:
         if suffix != "csv" or (paths.figures / f"{name}.csv").is_file()
     ]
     files = f"{' · '.join(links)} · {_notebook_link(shown.notebook)}"
-    caption = f"<strong>{escape(shown.title)}</strong> {escape(shown.caption)}"
+    number = f"{shown.number}. " if shown.number else ""
+    caption = f"<strong>{number}{escape(shown.title)}</strong> {escape(shown.caption)}"
     return figure_card(name, picture, shown.alt, caption, files)
 
 
-def _notebook_list() -> str:
+def _notebook_list(titles: Mapping[str, str]) -> str:
     items = "".join(
         f"<li>{_link(f'notebooks/{name}.ipynb', name)}: {escape(title)}</li>\n"
-        for name, title in NOTEBOOK_TITLES.items()
+        for name, title in titles.items()
     )
     return f'<div class="card"><p>Executed, with all outputs:</p>\n<ul>\n{items}</ul></div>\n'
 

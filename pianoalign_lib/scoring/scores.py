@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,16 @@ import pandas as pd
 from ..common.errors import PianoAlignError
 from ..common.files import write_text
 from ..common.labels import condition_label, method_label
-from ..tables.model import Missing
 
 _KEY = ["test_set", "method", "condition", "calibrated"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A result that is not there: what a table prints instead, and why."""
+
+    label: str
+    reason: str = ""
 
 
 def write_scores(path: str | Path, scores: pd.DataFrame) -> None:

@@ -17,9 +17,8 @@ import pandas as pd
 
 from ..common.errors import PianoAlignError
 from ..common.labels import STAND_INS, tempo_percent
-from ..tables.model import Missing
 from .comparison import Comparison, compare_scores
-from .scores import Scores
+from .scores import Missing, Scores
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ..common.errors import PianoAlignError
+from ..scoring.scores import Missing as Missing
 from .latex import latex_table
 
 ONE_RECORDING = "one recording"
@@ -34,14 +35,6 @@ class Number:
 
     value: float
     decimals: int = 0
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A cell without a value: what to print, and why."""
-
-    label: str
-    reason: str = ""
 
 
 @dataclass(frozen=True)
