@@ -183,7 +183,7 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _release(arguments: argparse.Namespace) -> None:
-    from .crnn.release import release
+    from .crnn.runs import release
 
     paths, params = _corpus(arguments)
     release(paths, list(params["variants"]))
