@@ -173,7 +173,7 @@ def _train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
 
 def _release(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .crnn.release import release
+    from .crnn.runs import release
 
     release(paths, list(params["variants"]))
 

@@ -22,7 +22,7 @@ from pianoalign_lib.corpora.maps.prepare import prepare_maps
 from pianoalign_lib.corpora.recordings import read_index, write_index
 from pianoalign_lib.methods import predict
 from pianoalign_lib.scoring import evaluation
-from pianoalign_lib.scoring.metrics import evaluate_per_recording
+from pianoalign_lib.scoring.metrics import evaluate_all
 
 # Three recordings or more behind every table, the shortest ones.
 RECORDINGS = {
@@ -62,7 +62,7 @@ def recomputed(tmp_path_factory, request, corpus):
         if method != "hybrid":
             predict.predict(paths, params, method, jobs=1)
     predict.predict(paths, params, "hybrid", jobs=1)
-    return evaluate_per_recording(evaluation.load_predictions(paths))
+    return evaluate_all(evaluation.load_predictions(paths), bootstrap_samples=1)[1]
 
 
 def render_demo(paths, params, repository):

@@ -19,7 +19,7 @@ from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
 
 # Half-width of the neighbourhood in which a dip is judged and a note's confidence is read. Piano
 # repetitions faster than 1 / 40 ms do not occur, so at most one dip in it is a repetition.
-DIP_WINDOW_S = 0.04
+_WINDOW_S = 0.04
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class DetectedOnsets:
     onset_s : np.ndarray [shape=(n,)], float64
         First frame of the note divided by the frame rate.
     confidence : np.ndarray [shape=(n,)], float32
-        Largest posterior within `DIP_WINDOW_S` from the onset on.
+        Largest posterior within 40 ms from the onset on.
     """
 
     pitch: np.ndarray
@@ -52,7 +52,7 @@ def detect_onsets(
     A note starts in the first frame of a run at or above the threshold. The training target is zero
     for one frame before each onset, so that a repeated note shows as a dip that need not reach the
     threshold: the frame after a dip inside a run is an onset too if the dip is the smallest
-    value within `DIP_WINDOW_S` and lies `dip_depth` (relative) below the peaks on both its sides.
+    value within 40 ms and lies `dip_depth` (relative) below the peaks on both its sides.
 
     Parameters
     ----------
@@ -65,10 +65,6 @@ def detect_onsets(
     dip_depth : float
         Relative depth 0..1 of a dip that separates two notes; 1 leaves only the threshold.
 
-    Returns
-    -------
-    DetectedOnsets
-
     Raises
     ------
     InputError
@@ -79,7 +75,7 @@ def detect_onsets(
     if not len(posterior):
         return DetectedOnsets(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.float32))
     by_pitch = np.ascontiguousarray(posterior.T, dtype=np.float32)
-    window = max(1, round(DIP_WINDOW_S * fps))
+    window = max(1, round(_WINDOW_S * fps))
 
     active = by_pitch >= threshold
     starts = active.copy()
@@ -226,13 +222,11 @@ def place_notes(
 
     detected = detect_onsets(posterior, fps, threshold, dip_depth)
     # Perturbing may have swapped repeated notes: the order that counts is that of the input onsets.
-    rows_in_order = np.lexsort((onset_s, pitch))
+    in_order = np.argsort(onset_s, kind="stable")
     for p in np.unique(pitch):
-        rows = rows_in_order[slice(*np.searchsorted(pitch[rows_in_order], [p, p + 1]))]
-        begin, end = np.searchsorted(detected.pitch, [p, p + 1])
-        index = match_notes(onset_s[rows], detected.onset_s[begin:end], max_shift_s)
-        found = index >= 0
-        onset_s[rows[found]] = detected.onset_s[begin:end][index[found]]
-        confidence[rows[found]] = detected.confidence[begin:end][index[found]]
-        placed[rows[found]] = True
+        rows, heard = in_order[pitch[in_order] == p], np.flatnonzero(detected.pitch == p)
+        index = match_notes(onset_s[rows], detected.onset_s[heard], max_shift_s)
+        rows, chosen = rows[index >= 0], heard[index[index >= 0]]
+        onset_s[rows], confidence[rows] = detected.onset_s[chosen], detected.confidence[chosen]
+        placed[rows] = True
     return onset_s, confidence, placed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -68,15 +69,7 @@ class Scores:
             row = metrics.loc[metrics.duplicated(_KEY), _KEY].iloc[0]
             raise PianoAlignError(f"metrics hold {', '.join(map(str, row))} more than once")
         self._reasons = dict(reasons or {})
-        self._rows = {
-            (
-                str(row["test_set"]),
-                str(row["method"]),
-                str(row["condition"]),
-                bool(row["calibrated"]),
-            ): row
-            for row in metrics.to_dict("records")
-        }
+        self._rows: dict[Any, dict] = metrics.set_index(_KEY, drop=False).to_dict("index")
 
     def conditions(self, test_set: str) -> list[str]:
         """Return the conditions under which any method was run on a test set."""
