@@ -126,7 +126,7 @@ def corpus_of(arguments: Namespace) -> tuple[CorpusPaths, Params]:
 def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     downloads = paths.data / "downloads"
     if paths.corpus == "maps":
-        from .corpora.maps.fetch import fetch_maps
+        from .corpora.maps.folder import fetch_maps
 
         fetch_maps(paths.sources)
     elif paths.corpus == "demo":

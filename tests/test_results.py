@@ -68,9 +68,10 @@ def recomputed(tmp_path_factory, request, corpus):
 def render_demo(paths, params, repository):
     # Packages fetched by an earlier `make repro` are used again; a fresh checkout downloads them.
     fetch.fetch(paths.sources, repository / "data" / "demo" / "downloads")
-    jobs = render._plan(paths.sources, params["demo"], "eval")
-    wanted = [job for job in jobs if job.recording in RECORDINGS["demo"]]
-    return [render._render_one(job, paths.sources, paths.split("eval")) for job in wanted]
+    plan = render.plan_part(paths.sources, params["demo"], "eval")
+    wanted = [excerpt for excerpt in plan if excerpt.recording in RECORDINGS["demo"]]
+    part = paths.sources, params["demo"], paths.split("eval")
+    return [render.render_one(*part, excerpt) for excerpt in wanted]
 
 
 def import_maps(paths, params, repository):

@@ -12,7 +12,6 @@ from conftest import toy_notes
 from pianoalign_lib.common.config import load_params, variant_config
 from pianoalign_lib.common.errors import CheckpointError, CorpusError, PianoAlignError
 from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora.demo import card
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
@@ -20,6 +19,7 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.figures import corpus as corpus_plots
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import piano_roll
+from pianoalign_lib.report import cards
 from pianoalign_lib.report.corpus_card import read_corpus
 from pianoalign_lib.report.roll_example import roll_example
 from pianoalign_lib.report.story import difference, differences
@@ -243,18 +243,18 @@ class LatePiano:
 
 
 def test_attacks_are_measured_from_note_on_and_from_the_stated_onset(tmp_path, monkeypatch):
-    monkeypatch.setattr(card, "load_piano", lambda *_: LatePiano())
-    attacks = card.measured_attacks(tmp_path, ["late", "again"])
+    monkeypatch.setattr(cards, "load_piano", lambda *_: LatePiano())
+    attacks = cards.measured_attacks(tmp_path, ["late", "again"])
     assert len(attacks) == 2 * 88
     np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
     np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
 
 
 def test_every_source_has_a_licence_and_a_checksum():
-    table = card.source_table()
+    table = cards.CARDS["demo"].source_table()
     assert table["licence"].str.len().gt(3).all()
     assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    (notes, _) = card.licence_notes({})
+    (notes, _) = cards.CARDS["demo"].licence_notes({})
     assert all(source in notes for source in table["source"])
 
 

@@ -18,7 +18,7 @@ from .summary import LEAST_NOTES, SOFTWARE, enough, group_label, group_of
 _METHOD = (
     "From label to sound: measured on isolated notes (no other label from 80 ms before to 100 ms "
     "after) with one clear rise at their own partials; the onset is where a quarter of the rise is "
-    "reached, an ideal step measuring zero (pianoalign_lib/studies/latency/measure.py). No "
+    "reached, an ideal step measuring zero (pianoalign_lib/corpora/sounding.py). No "
     "network is involved."
 )
 _INTERVALS = "In brackets: 95 % bootstrap interval over recordings."
