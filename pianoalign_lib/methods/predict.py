@@ -21,6 +21,7 @@ from ..common.files import atomic_path
 from ..common.progress import progress
 from ..corpora.recordings import Recording, load_recording, read_index
 from ..corpora.timing_errors import conditions, generator, perturb
+from ..crnn.inference import use_one_thread
 from .placing import prepare
 
 HYBRID = "hybrid"
@@ -116,9 +117,7 @@ def _predict_one(
     recording: Recording,
     names: list[str],
 ) -> pd.DataFrame:
-    import torch
-
-    torch.set_num_threads(1)
+    use_one_thread()
     audio, notes = load_recording(paths.split("eval"), recording)
     align = prepare(HYBRID_VARIANT if method == HYBRID else method, audio, paths, params)
     warped = _warped_notes(paths, recording) if method == HYBRID else None
