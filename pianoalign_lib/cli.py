@@ -207,8 +207,11 @@ def _field(arguments: argparse.Namespace) -> None:
 
 def _metrics(arguments: argparse.Namespace) -> None:
     from .scoring.evaluation import write_metrics
+    from .scoring.summary import write_summary
 
-    write_metrics(*_corpus(arguments))
+    paths, params = _corpus(arguments)
+    write_metrics(paths, params)
+    write_summary(paths)
 
 
 def _latency(arguments: argparse.Namespace) -> None:
