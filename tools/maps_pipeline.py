@@ -22,9 +22,9 @@ from pianoalign_lib.common.config import project_root
 from pianoalign_lib.report.contents import read_contents
 
 HEAD = """\
-# The paper's data: the pipeline of ../dvc.yaml on MAPS, for those who have it (`make repro CORPUS=maps`,
-# which checks the folder of MAPS every time: DVC cannot watch it). Made by `python -m tools.maps_pipeline`
-# from ../dvc.yaml, own.yaml and ../results.yaml: edit those.
+# The paper's data: the pipeline of ../dvc.yaml on MAPS, for those who have it (`make repro
+# CORPUS=maps`, which checks the folder of MAPS every time: DVC cannot watch it). Made by
+# `python -m tools.maps_pipeline` from ../dvc.yaml, own.yaml and ../results.yaml: edit those.
 """
 SOURCES = "data/${corpus}/sources"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 import pandas as pd
 
@@ -29,9 +28,8 @@ def summary(metrics: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
 def accuracy_by_tolerance(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the share of notes of the test set (%) by tolerance (rows) and method (columns)."""
     rows = _main(metrics).query("test_set == 'test'").set_index("method").reindex(CURVES)
-    columns = {name: match for name in rows if (match := re.fullmatch(r"acc_(\d+)ms", name))}
-    curves = 100 * rows[list(columns)].T
-    curves.index = pd.Index([int(match[1]) for match in columns.values()], name="tolerance_ms")
+    curves = 100 * rows.filter(regex=r"^acc_\d+ms$").T
+    curves.index = curves.index.str.extract(r"(\d+)", expand=False).rename("tolerance_ms")
     return curves.reset_index()
 
 
