@@ -1,4 +1,4 @@
-"""The few numbers that DVC shows: those of metrics.csv, and nothing left of methods that are gone."""
+"""The few numbers that DVC shows: those of metrics.csv, and none of methods that are gone."""
 
 from __future__ import annotations
 
