@@ -186,8 +186,10 @@ def _predict(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
 def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .scoring.evaluation import write_metrics
+    from .scoring.summary import write_summary
 
     write_metrics(paths, params)
+    write_summary(paths)
 
 
 def _latency(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
