@@ -15,7 +15,7 @@ HALO = 4  # frames; three 3×3 convolutions see 3 frames to each side
 
 
 def use_one_thread() -> None:
-    """Run networks on one thread: processes side by side slow each other otherwise."""
+    """Compute with one thread: processes side by side would slow each other many times over."""
     torch.set_num_threads(1)
 
 
