@@ -124,7 +124,6 @@ def corpus_of(arguments: Namespace) -> tuple[CorpusPaths, Params]:
 
 
 def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    downloads = paths.data / "downloads"
     if paths.corpus == "maps":
         from .corpora.maps.folder import fetch_maps
 
@@ -132,11 +131,11 @@ def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     elif paths.corpus == "demo":
         from .corpora.demo.fetch import fetch
 
-        fetch(paths.sources, downloads)
+        fetch(paths.sources, paths.data / "downloads")
     elif paths.corpus == "asap":
         from .corpora.asap.fetch import fetch_asap
 
-        fetch_asap(paths.sources, downloads)
+        fetch_asap(paths.sources, paths.data / "downloads")
     else:
         raise ConfigError(
             f"{paths.corpus}: is not fetched here (over 100 GB); get it from its own site and name "
