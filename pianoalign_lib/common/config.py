@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def topic(params: dict[str, Any], name: str) -> Any:
 
 
 def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
-    """Return the variant `name`: the topic ``crnn`` with the variant's differences.
+    """Return the topic ``crnn`` with the differences of the variant `name`.
 
     Raises
     ------
@@ -160,10 +160,10 @@ def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
         raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
     settings = {**topic(params, "crnn"), **(variants[name] or {})}
     settings.pop("seed", None)  # a matter of training
-    unknown = set(settings) - {field.name for field in fields(VariantConfig)}
-    if unknown:
-        raise ConfigError(f"params.yaml: variant '{name}' has unknown settings {sorted(unknown)}")
-    return VariantConfig(name=name, **settings)
+    try:
+        return VariantConfig(name=name, **settings)
+    except TypeError as error:
+        raise ConfigError(f"params.yaml: variant '{name}': {error}") from error
 
 
 def training_config(params: dict[str, Any], variant: str) -> TrainingConfig:

@@ -23,7 +23,7 @@ _BRANCH_WIDTH = 256
 _RECURRENT_WIDTH = 256
 
 
-class Branch(nn.Module):
+class _Branch(nn.Module):
     """Convolutions over time and frequency, then one dense layer per frame."""
 
     def __init__(self, n_bins: int) -> None:
@@ -60,8 +60,8 @@ class Crnn(nn.Module):
 
     def __init__(self, variant: VariantConfig, output_bias: float = 0.0) -> None:
         super().__init__()
-        self.roll_branch = Branch(N_PITCHES)
-        self.spectrum_branch = Branch(N_BINS)
+        self.roll_branch = _Branch(N_PITCHES)
+        self.spectrum_branch = _Branch(N_BINS)
         width = 2 * _BRANCH_WIDTH
         self.recurrence: nn.Module | None = None
         if variant.recurrence != "none":
