@@ -96,18 +96,9 @@ class Crnn(nn.Module):
         nn.init.constant_(self.output.bias, output_bias)
 
     def forward(self, roll: Tensor, spectrum: Tensor) -> Tensor:
-        """Return the logits of the aligned roll.
+        """Return the logits of the aligned roll from the unaligned roll and the spectrum.
 
-        Parameters
-        ----------
-        roll : Tensor [shape=(batch, n_frames, 88)]
-            Unaligned piano roll.
-        spectrum : Tensor [shape=(batch, n_frames, 88)]
-            Representation of the recording on the same frames.
-
-        Returns
-        -------
-        Tensor [shape=(batch, n_frames, 88)]
+        All three are of [shape=(batch, n_frames, 88)].
         """
         return self.join(self.roll_branch(roll), self.spectrum_branch(spectrum))
 
