@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +122,7 @@ def load_params(root: Path | None = None, corpus: str = "demo") -> dict[str, Any
     """Return the whole of ``params.yaml`` as nested dictionaries, as it holds for a corpus.
 
     What a corpus's own topic says of variants, training and evaluation is put over the general one.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing or cannot be read.
+    A file that is missing or cannot be read is a `ConfigError`.
     """
     path = (root or project_root()) / "params.yaml"
     try:
@@ -148,31 +144,22 @@ def topic(params: dict[str, Any], name: str) -> Any:
 
 
 def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
-    """Return the variant `name`: the topic ``crnn`` with the variant's differences.
-
-    Raises
-    ------
-    ConfigError
-        If the variant is unknown or one of its settings is.
-    """
+    """Return the topic ``crnn`` with a variant's differences; unknown ones are a `ConfigError`."""
     variants = topic(params, "variants")
     if name not in variants:
         raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
     settings = {**topic(params, "crnn"), **(variants[name] or {})}
     settings.pop("seed", None)  # a matter of training
-    unknown = set(settings) - {field.name for field in fields(VariantConfig)}
-    if unknown:
-        raise ConfigError(f"params.yaml: variant '{name}' has unknown settings {sorted(unknown)}")
-    return VariantConfig(name=name, **settings)
+    try:
+        return VariantConfig(name=name, **settings)
+    except TypeError as error:
+        raise ConfigError(f"params.yaml: variant '{name}': {error}") from error
 
 
 def training_config(params: dict[str, Any], variant: str) -> TrainingConfig:
     """Return the topic ``training``, with the seed of a variant that has its own.
 
-    Raises
-    ------
-    ConfigError
-        If a setting is missing, unknown or not a positive number where it must be.
+    A setting that is missing, unknown or not positive where it must be is a `ConfigError`.
     """
     own = topic(params, "variants").get(variant) or {}
     settings = topic(params, "training") | {key: own[key] for key in own if key == "seed"}

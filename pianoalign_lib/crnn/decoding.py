@@ -24,21 +24,11 @@ _WINDOW_S = 0.04
 
 @dataclass(frozen=True)
 class DetectedOnsets:
-    """Onsets found in a posterior, sorted by (pitch, onset_s).
+    """Onsets found in a posterior, sorted by (pitch, onset_s); arrays of [shape=(n,)]."""
 
-    Attributes
-    ----------
-    pitch : np.ndarray [shape=(n,)], int64
-        MIDI pitch.
-    onset_s : np.ndarray [shape=(n,)], float64
-        First frame of the note divided by the frame rate.
-    confidence : np.ndarray [shape=(n,)], float32
-        Largest posterior within 40 ms from the onset on.
-    """
-
-    pitch: np.ndarray
-    onset_s: np.ndarray
-    confidence: np.ndarray
+    pitch: np.ndarray  # int64
+    onset_s: np.ndarray  # first frame of the note divided by the frame rate, float64
+    confidence: np.ndarray  # largest posterior within 40 ms from the onset on, float32
 
     def __len__(self) -> int:
         return len(self.onset_s)

@@ -42,9 +42,7 @@ class RecordingEncoder:
     def posterior(self, notes: pd.DataFrame) -> np.ndarray:
         """Return the probability that each pitch sounds, given loosely aligned notes.
 
-        Returns
-        -------
-        np.ndarray [shape=(n_frames, 88), dtype=float32]
+        It has [shape=(n_frames, 88), dtype=float32].
         """
         roll = piano_roll(notes, self._n_frames, self._fps)
         with torch.inference_mode():

@@ -23,7 +23,7 @@ _BRANCH_WIDTH = 256
 _RECURRENT_WIDTH = 256
 
 
-class Branch(nn.Module):
+class _Branch(nn.Module):
     """Convolutions over time and frequency, then one dense layer per frame."""
 
     def __init__(self, n_bins: int) -> None:
@@ -60,8 +60,8 @@ class Crnn(nn.Module):
 
     def __init__(self, variant: VariantConfig, output_bias: float = 0.0) -> None:
         super().__init__()
-        self.roll_branch = Branch(N_PITCHES)
-        self.spectrum_branch = Branch(N_BINS)
+        self.roll_branch = _Branch(N_PITCHES)
+        self.spectrum_branch = _Branch(N_BINS)
         width = 2 * _BRANCH_WIDTH
         self.recurrence: nn.Module | None = None
         if variant.recurrence != "none":
@@ -96,18 +96,9 @@ class Crnn(nn.Module):
         nn.init.constant_(self.output.bias, output_bias)
 
     def forward(self, roll: Tensor, spectrum: Tensor) -> Tensor:
-        """Return the logits of the aligned roll.
+        """Return the logits of the aligned roll from the unaligned roll and the spectrum.
 
-        Parameters
-        ----------
-        roll : Tensor [shape=(batch, n_frames, 88)]
-            Unaligned piano roll.
-        spectrum : Tensor [shape=(batch, n_frames, 88)]
-            Representation of the recording on the same frames.
-
-        Returns
-        -------
-        Tensor [shape=(batch, n_frames, 88)]
+        All three are of [shape=(batch, n_frames, 88)].
         """
         return self.join(self.roll_branch(roll), self.spectrum_branch(spectrum))
 

@@ -22,17 +22,9 @@ def train_variants(
 ) -> None:
     """Train the named variants, each going on where it was stopped.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; ``train`` and ``eval`` must have been rendered.
-    params
-        All of ``params.yaml``.
-    names
-        Variants. A finished one is only written again, which takes seconds.
-    jobs
-        Processes side by side. One thread each: on two cores, two runs with two threads each slow
-        each other many times over.
+    Both parts of the corpus must have been rendered. A finished variant is only written again,
+    which takes seconds. Processes side by side (`jobs`) have one thread each: on two cores, two
+    runs with two threads each slow each other many times over.
 
     Raises
     ------

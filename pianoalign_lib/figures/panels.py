@@ -16,7 +16,7 @@ from ..common.figure_style import line_style, method_style, style
 from ..common.labels import method_label
 from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH
 
-Extent = tuple[float, float, float, float]  # left, right, bottom, top
+_Extent = tuple[float, float, float, float]  # left, right, bottom, top
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def draw_histogram(
     return percent
 
 
-def draw_image(axes: Axes, levels: np.ndarray, extent: Extent, cmap: str) -> AxesImage:
+def draw_image(axes: Axes, levels: np.ndarray, extent: _Extent, cmap: str) -> AxesImage:
     """Draw levels [shape=(rows, columns)], the first row at the bottom."""
     axes.grid(visible=False)
     return axes.imshow(
@@ -79,7 +79,7 @@ def draw_image(axes: Axes, levels: np.ndarray, extent: Extent, cmap: str) -> Axe
     )
 
 
-def roll_extent(first: int, frames: int, fps: int) -> Extent:
+def roll_extent(first: int, frames: int, fps: int) -> _Extent:
     """Return the extent of frames (centred on k / fps seconds) by the piano's pitches."""
     start, end = first / fps - 0.5 / fps, (first + frames) / fps - 0.5 / fps
     return start, end, LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5

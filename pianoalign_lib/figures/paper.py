@@ -12,20 +12,13 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from ..common.errors import PianoAlignError
-from ..common.figure_style import INK, METHOD_STYLE, line_style, save_figure
+from ..common.figure_style import INK, METHOD_STYLE, line_style
+from ..common.figure_style import save_figure as save_figure
 from ..common.labels import method_label, tempo_percent
 from ..io.notes import LOWEST_PITCH
-from .architecture import figure1_architecture
+from .architecture import figure1_architecture as figure1_architecture
 from .panels import draw_image, panels, roll_extent
 from .rows import places, select
-
-__all__ = [
-    "figure1_architecture",
-    "figure2_pianorolls",
-    "figure3_tempo",
-    "roll_notes",
-    "save_figure",
-]
 
 LIMIT_MS = 40
 FLOOR_MS = 1.0
@@ -73,8 +66,7 @@ def figure2_pianorolls(
     data = data[(data["onset_s"] < span_s[1]) & (data["offset_s"] > span_s[0])]
     data = data.reset_index(drop=True)
     low, high = (data["pitch"].min(), data["pitch"].max()) if len(data) else (21, 108)
-    shared = {"sharex": True, "sharey": True}
-    with panels(8, 6.4, rows=3, **shared) as (figure, all_axes):
+    with panels(8, 6.4, rows=3, sharex=True, sharey=True) as (figure, all_axes):
         for axes, name in zip(all_axes, rolls, strict=True):
             extent = roll_extent(first, last - first, fps)
             draw_image(axes, log_cqt[first:last].T, extent, "Greys")

@@ -16,13 +16,7 @@ def select(
     test_set: str,
     calibrated: bool | None = None,
 ) -> pd.DataFrame:
-    """Return the rows wanted, by condition and method in the order asked for.
-
-    Raises
-    ------
-    PianoAlignError
-        If there are none.
-    """
+    """Return the rows wanted, by condition and method in the order asked for; none is an error."""
     chosen = frame[
         (frame["test_set"] == test_set)
         & frame["method"].isin(methods)

@@ -31,8 +31,6 @@ class Comparison(NamedTuple):
     relative: float
     relative_lo: float
     relative_hi: float
-    n_recordings: int
-    n_notes: int
 
 
 def compare_scores(
@@ -47,12 +45,7 @@ def compare_scores(
     samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
 ) -> Comparison:
-    """Compare the accuracy of methods `a` and `b`.
-
-    Parameters
-    ----------
-    per_recording : DataFrame
-        ``metrics_per_recording.csv``.
+    """Compare the accuracy of methods `a` and `b`, given ``metrics_per_recording.csv``.
 
     Raises
     ------
@@ -89,8 +82,6 @@ def compare_scores(
         relative=float(_gain(share_a, share_b)),
         relative_lo=relative_lo,
         relative_hi=relative_hi,
-        n_recordings=len(notes),
-        n_notes=int(notes.sum()),
     )
 
 

@@ -24,7 +24,7 @@ REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 NOT_TESTABLE = "not testable here"
 CONDITION = "note100"  # the paper's: ±100 ms per note
-THROUGHOUT_MS = (5, 10, 20, 25, 30, 40, 50)  # at 100 ms the untouched input is right by design
+_THROUGHOUT_MS = (5, 10, 20, 25, 30, 40, 50)  # at 100 ms the untouched input is right by design
 
 
 class NoEvidenceError(PianoAlignError):
@@ -139,10 +139,10 @@ def ahead(
 
 def ahead_throughout(evidence: Evidence, *, of: str, least: float, paper: float) -> Judgement:
     """The CRNN is ahead of another method at every tolerance, once by at least `least`."""
-    found = {ms: evidence.compare("crnn", of, ms) for ms in THROUGHOUT_MS}
+    found = {ms: evidence.compare("crnn", of, ms) for ms in _THROUGHOUT_MS}
     best_ms, best = max(found.items(), key=lambda item: item[1].difference)
     behind = ", ".join(str(ms) for ms, comparison in found.items() if comparison.lo <= 0)
-    reason = f"ahead at every tolerance from {THROUGHOUT_MS[0]} to {THROUGHOUT_MS[-1]} ms"
+    reason = f"ahead at every tolerance from {_THROUGHOUT_MS[0]} to {_THROUGHOUT_MS[-1]} ms"
     if behind:
         reason = f"not clearly ahead at {behind} ms"
     reason += f"; largest difference: {_size(best, paper)}"
