@@ -26,6 +26,7 @@ from pianoalign_lib.studies.latency import measure as latency
 from pianoalign_lib.studies.latency import plots as latency_plots
 from pianoalign_lib.studies.latency import summary as latency_summary
 from pianoalign_lib.studies.latency import tables as label_limit_tables
+from pianoalign_lib.tables.latex import latex
 
 CLOSE, AMBIENT = REAL_SETS
 
@@ -394,7 +395,7 @@ def test_tables_print_the_numbers(example: pd.DataFrame) -> None:
         label_limit_tables.table_microphones(pd.concat([example, twin]), **options),
         label_limit_tables.table_scored_by_sound(example, hears, **options),
     ):
-        assert len(other.frame()) and other.latex().count(r"\\") > len(other.rows)
+        assert len(other.frame()) and latex(other).count(r"\\") > len(other.rows)
         assert "nan" not in other.markdown()
 
 

@@ -16,14 +16,14 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from benchmarks.field.registry import TOOLS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
-from pianoalign_lib.report.contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
+from pianoalign_lib.tables.tools import TOOLS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -52,7 +52,7 @@ def declared_names(name: str, corpus: str = "maps") -> set[str]:
 
 
 def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
-    assert list(NOTEBOOK_TITLES) == NAMES
+    assert list(read_contents(ROOT).notebooks) == NAMES
     for number, name in enumerate(NAMES, start=1):
         assert re.fullmatch(rf"{number:02d}_[a-z_]+", name)
         assert read(name).cells[0].source.startswith(f"# {number} · ")
@@ -109,10 +109,10 @@ def test_it_names_exactly_the_tables_and_figures_its_stage_declares(name: str) -
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     tables = {
         table
-        for table in corpus_tables("maps")
+        for table in read_contents(ROOT).tables
         if {table, f"{table}_table", f"table_{table}"} & called
     }
-    assert tables | (set(corpus_figures("maps")) & texts) == declared_names(name)
+    assert tables | (read_contents(ROOT).figures.keys() & texts) == declared_names(name)
 
 
 def _is_method_call(node: ast.AST) -> bool:
@@ -222,7 +222,7 @@ def test_it_writes_what_its_stage_declares_and_shows_its_plots(
         for out in cell.get("outputs", [])
         for kind in out.get("data", {})
     ]
-    tables = [out for out in declared_names(name, "demo") if out in TABLES]
+    tables = [out for out in declared_names(name, "demo") if out in read_contents(ROOT).tables]
     assert outputs.count("image/png") >= 2
     assert outputs.count("text/markdown") >= len(tables)
     assert executed.stat().st_size < 3_000_000

@@ -15,22 +15,14 @@ from ...common.progress import progress
 from ...corpora.recordings import Recording, load_recording, read_index
 from ...corpora.sounding import note_latency
 
+FILE = "latency.parquet"
+
 
 def measure_latency(paths: CorpusPaths, jobs: int = 2) -> Path:
-    """Measure every test recording of a corpus and store it as ``latency.parquet``.
+    """Measure every test recording of a corpus and store it in the corpus's data folder.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; the ``eval`` part must have been rendered.
-    jobs
-        Processes side by side.
-
-    Returns
-    -------
-    Path
-        A Parquet file in the corpus's data folder with one row per note: test_set, recording,
-        performance, piano and the columns of :func:`.note_latency`.
+    One row per note: test_set, recording, performance, piano and the columns of
+    :func:`.note_latency`.
 
     Raises
     ------
@@ -41,18 +33,11 @@ def measure_latency(paths: CorpusPaths, jobs: int = 2) -> Path:
     recordings = sorted(read_index(folder, split="test"), key=lambda item: -item.duration_s)
     with ProcessPoolExecutor(jobs) as pool:
         done = pool.map(partial(_measure_one, folder), recordings)
-        parts = list(progress(done, total=len(recordings), label="latency"))
-    frame = pd.concat(parts, ignore_index=True)
+        frame = pd.concat(progress(done, total=len(recordings), label="latency"))
     frame = frame.sort_values(["test_set", "recording", "note_id"], ignore_index=True)
-    path = latency_path(paths)
-    with atomic_path(path) as temporary:
+    with atomic_path(paths.data / FILE) as temporary:
         frame.to_parquet(temporary, index=False)
-    return path
-
-
-def latency_path(paths: CorpusPaths) -> Path:
-    """Return where :func:`measure_latency` stores what it found."""
-    return paths.data / "latency.parquet"
+    return paths.data / FILE
 
 
 def read_latency(paths: CorpusPaths) -> pd.DataFrame:
@@ -63,7 +48,7 @@ def read_latency(paths: CorpusPaths) -> pd.DataFrame:
     CorpusError
         If the file is missing or corrupt.
     """
-    path = latency_path(paths)
+    path = paths.data / FILE
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
@@ -73,9 +58,7 @@ def read_latency(paths: CorpusPaths) -> pd.DataFrame:
 
 
 def _measure_one(folder: Path, recording: Recording) -> pd.DataFrame:
-    audio, notes = load_recording(folder, recording)
-    found = note_latency(audio, notes)
-    labels = ("test_set", "recording", "performance", "piano")
-    for place, name in enumerate(labels):
+    found = note_latency(*load_recording(folder, recording))
+    for place, name in enumerate(("test_set", "recording", "performance", "piano")):
         found.insert(place, name, getattr(recording, name))
     return found
