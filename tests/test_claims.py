@@ -8,6 +8,7 @@ import pytest
 
 from pianoalign_lib.scoring import metrics
 from pianoalign_lib.tables.claims import CLAIMS, claims_table
+from pianoalign_lib.tables.latex import latex
 from pianoalign_lib.tables.model import Table
 
 TEMPOS = ["tempo-20", "tempo-10", "tempo+10", "tempo+20"]
@@ -200,4 +201,4 @@ def test_every_rule_is_printed_below_the_table() -> None:
     for claim in CLAIMS:
         assert f"{claim.id}: {claim.rule}" in table.notes
     assert any("(3, excerpts of 2 performances)" in note for note in table.notes)
-    assert table.latex().isascii()
+    assert latex(table).isascii()

@@ -16,7 +16,6 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from benchmarks.field.registry import TOOLS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
@@ -24,6 +23,7 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
+from pianoalign_lib.tables.tools import TOOLS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 

@@ -170,23 +170,37 @@ def _backtrack(
 
 
 def place_notes(
-    notes: pd.DataFrame,
-    posterior: np.ndarray,
-    fps: float,
-    threshold: float,
-    max_shift_s: float,
-    dip_depth: float = 0.3,
+    notes: pd.DataFrame, posterior: np.ndarray, fps: float, threshold: float, max_shift_s: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Place each note of an unaligned note table on an onset of the posterior.
 
     Parameters
     ----------
+    posterior, fps, threshold
+        As in `detect_onsets`.
+    notes, max_shift_s
+        As in `give_onsets`, whose results are returned.
+    """
+    return give_onsets(notes, detect_onsets(posterior, fps, threshold), max_shift_s)
+
+
+def give_onsets(
+    notes: pd.DataFrame,
+    detected: DetectedOnsets,
+    max_shift_s: float,
+    match: Callable[[np.ndarray, np.ndarray, float], np.ndarray] = match_notes,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give detected onsets to the notes of an unaligned note table, pitch by pitch.
+
+    Parameters
+    ----------
     notes : pd.DataFrame
         Columns pitch and onset_s (the input onset); any row order, any index.
-    posterior, fps, threshold, dip_depth
-        As in `detect_onsets`.
+    detected : DetectedOnsets
     max_shift_s : float
-        As in `match_notes`.
+        Largest shift.
+    match : callable
+        With the arguments and the result of `match_notes`.
 
     Returns
     -------
@@ -199,7 +213,7 @@ def place_notes(
     Raises
     ------
     InputError
-        If a pitch is not on the piano, or the posterior does not have 88 columns.
+        If a pitch is not on the piano.
     """
     pitch = notes["pitch"].to_numpy()
     onset_s = notes["onset_s"].to_numpy(dtype=np.float64, copy=True)
@@ -210,12 +224,11 @@ def place_notes(
     confidence = np.full(len(notes), np.nan, dtype=np.float32)
     placed = np.zeros(len(notes), dtype=bool)
 
-    detected = detect_onsets(posterior, fps, threshold, dip_depth)
     # Perturbing may have swapped repeated notes: the order that counts is that of the input onsets.
     in_order = np.argsort(onset_s, kind="stable")
     for p in np.unique(pitch):
         rows, heard = in_order[pitch[in_order] == p], np.flatnonzero(detected.pitch == p)
-        index = match_notes(onset_s[rows], detected.onset_s[heard], max_shift_s)
+        index = match(onset_s[rows], detected.onset_s[heard], max_shift_s)
         rows, chosen = rows[index >= 0], heard[index[index >= 0]]
         onset_s[rows], confidence[rows] = detected.onset_s[chosen], detected.confidence[chosen]
         placed[rows] = True

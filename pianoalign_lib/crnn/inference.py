@@ -14,6 +14,11 @@ _BLOCK = 1000  # frames; bounds the memory of the convolutions
 _HALO = 4  # frames; three 3×3 convolutions see 3 frames to each side
 
 
+def use_one_thread() -> None:
+    """Compute with one thread: processes side by side would slow each other many times over."""
+    torch.set_num_threads(1)
+
+
 class RecordingEncoder:
     """One recording's spectrum, encoded once for any number of note tables.
 

@@ -9,12 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.field.registry import TOOLS
-
 from ..common.errors import PianoAlignError
 from ..common.figure_style import INK, METHOD_STYLE, MUTED
 from ..common.labels import set_label
-from ..tables.tools import MAIN, field_condition_label, field_scores, sorted_sets
+from ..tables.tools import MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
 from .panels import panels
 from .rows import accuracy, places
 
@@ -91,8 +89,8 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
 def _legend(shown: set[str]) -> list[Line2D]:
     # Not drawn into a panel: an empty line without clipping would widen the margins.
     tools = [method for method in TOOLS if method in shown and method != "none"]
-    lines = [Line2D([], [], linestyle="", label=TOOLS[m].label, **_look(m)) for m in tools]
-    return [*lines, Line2D([], [], label=TOOLS["none"].label, **_INPUT)]
+    lines = [Line2D([], [], linestyle="", label=TOOLS[m], **_look(m)) for m in tools]
+    return [*lines, Line2D([], [], label=TOOLS["none"], **_INPUT)]
 
 
 def _look(method: str) -> dict[str, Any]:

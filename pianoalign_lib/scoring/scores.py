@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,12 @@ def write_scores(path: str | Path, scores: pd.DataFrame) -> None:
     write_text(path, scores.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read a file written by :func:`write_scores`.
+def read_scores(
+    path: str | Path,
+    columns: Sequence[str] = (*_KEY, "n_notes", "acc_10ms"),
+    stage: str = "metrics",
+) -> pd.DataFrame:
+    """Read a file written by :func:`write_scores`, by a stage and with at least some columns.
 
     Raises
     ------
@@ -41,11 +45,11 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         scores = pd.read_csv(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise PianoAlignError(f"{path}: cannot read ({reason}); run the metrics stage") from error
-    missing = [column for column in [*_KEY, "n_notes", "acc_10ms"] if column not in scores.columns]
+        raise PianoAlignError(f"{path}: cannot read ({reason}); run the {stage} stage") from error
+    missing = [column for column in columns if column not in scores.columns]
     if missing:
         raise PianoAlignError(
-            f"{path}: no column {', '.join(missing)}; run the metrics stage again"
+            f"{path}: no column {', '.join(missing)}; run the {stage} stage again"
         )
     return scores
 
