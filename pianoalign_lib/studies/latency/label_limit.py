@@ -151,16 +151,15 @@ def _fitted_curve(
 ) -> NDArray[np.float64]:
     """Return the latency a parabola of the velocity predicts, each half fitted to the other."""
     velocity = (velocity - 64) / 64
-    half = np.arange(len(velocity)) % 2
     curve_s = np.empty(len(velocity))
-    for side in (0, 1):
-        given, asked = half != side, half == side
-        start = np.array([0.0, 0.0, np.median(latency_s[given])])
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    for given, asked in ((odd, even), (even, odd)):
 
-        def off(curve: NDArray, given: NDArray = given) -> NDArray:
+        def off(curve: NDArray, given: slice = given) -> NDArray:
             return np.polyval(curve, velocity[given]) - latency_s[given]
 
         # soft_l1: a wrong measurement must not bend the curve.
+        start = [0.0, 0.0, np.median(latency_s[given])]
         curve = least_squares(off, start, loss="soft_l1", f_scale=0.005).x
         curve_s[asked] = np.polyval(curve, velocity[asked])
     return curve_s

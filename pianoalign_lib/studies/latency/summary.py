@@ -54,7 +54,7 @@ def summarise(latency: pd.DataFrame, key: str) -> pd.DataFrame:
         number of other notes sounding, of all notes and (suffix ``_measured``) of those measured.
     """
     of_measured = latency[["velocity", "sounding"]].where(latency["latency_s"].notna())
-    both = latency.join(of_measured, rsuffix="_measured").groupby(key, observed=True)
+    both = latency.join(of_measured.add_suffix("_measured")).groupby(key, observed=True)
     quartiles = both["latency_s"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
     counts = both.agg(
         n_notes=("latency_s", "size"),

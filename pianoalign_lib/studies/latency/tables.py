@@ -6,25 +6,16 @@ as `draws`, samples and seed of the bootstrap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ...common.labels import condition_label, method_label, set_label
 from ...tables.model import Cell, Column, Missing, Name, Number, Percent, Table
-from .label_limit import READINGS, TOLERANCES_MS, limits, scored_by_sound
-from .summary import (
-    LEAST_NOTES,
-    SOFTWARE,
-    SOUND_M_PER_S,
-    enough,
-    group_label,
-    grouped,
-    microphone_delay,
-    summarise,
-)
+from . import label_limit, summary
 
+Cells = dict[Column, Callable[[dict], Cell]]  # what each column makes of a row of the numbers
 _METHOD = (
     "From label to sound: measured on isolated notes (no other label from 80 ms before to 100 ms "
     "after) with one clear rise at their own partials; the onset is where a quarter of the rise is "
@@ -40,28 +31,25 @@ _CHORDS = (
 
 def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **draws: int) -> Table:
     """Return what a perfect aligner could reach, per group and reading."""
-    columns = [
-        Column("group", "Recordings"), Column("reading", "Taken off the latency"),
-        Column("n_recordings", "Rec."), Column("n_notes", "Notes"),
-        *(Column(f"share_{ms}ms", f"{ms} ms", interval=True) for ms in TOLERANCES_MS),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = [
-        [
-            Name(row["group"], group_label(row["group"])),
-            Name(row["reading"], READINGS[row["reading"]]),
-            Number(row["n_recordings"]),
-            Number(row["n_notes"]),
-            *(_percent(row, f"share_{ms}ms") for ms in TOLERANCES_MS),
-        ]
-        for row in limits(latency, **draws).to_dict("records")
-    ]
+    cells: Cells = {
+        Column("group", "Recordings"): _group,
+        Column("reading", "Taken off the latency"): _named(
+            "reading", label_limit.READINGS.__getitem__
+        ),
+        Column("n_recordings", "Rec."): _number("n_recordings"),
+        Column("n_notes", "Notes"): _number("n_notes"),
+    }
+    for ms in label_limit.TOLERANCES_MS:
+        cells[Column(f"share_{ms}ms", f"{ms} ms", interval=True)] = _percent(f"share_{ms}ms")
+    coverage = summary.summarise(summary.grouped(latency), "group")
     own = [
         "A perfect aligner puts every onset exactly where the sound begins; scored against the "
         "labels, its error is the time from label to sound.",
         _METHOD,
         *_control_note(latency),
-        *map(_coverage_note, summarise(grouped(latency), "group").to_dict("records")),
-        f"Recordings with fewer than {LEAST_NOTES} measured notes are left out of the rows.",
+        *map(_coverage_note, coverage.to_dict("records")),
+        f"Recordings with fewer than {summary.LEAST_NOTES} measured notes are left out of the "
+        "rows.",
         _CHORDS,
         "Velocity curve: a parabola per recording, fitted to one half of its notes and applied to "
         "the other. Velocities as in all notes: each measured note counts as often as its "
@@ -72,15 +60,16 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
         "Table 6b. The limit set by the labels: notes a perfect aligner would place within a "
         "tolerance of their labels (%)"
     )
-    return Table("label_limit", caption, columns, rows, [*own, *notes])
+    limits = label_limit.limits(latency, **draws)
+    return _table("label_limit", caption, cells, limits, [*own, *notes])
 
 
 def limit_note(latency: pd.DataFrame) -> str:
     """Say in a sentence what a perfect aligner reaches at 10 ms on real recordings, raw."""
     parts = [
-        f"{group_label(row['group'])} {100 * row['share_10ms']:.1f} %"
-        for row in limits(latency).to_dict("records")
-        if row["reading"] == "raw" and row["group"] != SOFTWARE
+        f"{summary.group_label(row['group'])} {100 * row['share_10ms']:.1f} %"
+        for row in label_limit.limits(latency).to_dict("records")
+        if row["reading"] == "raw" and row["group"] != summary.SOFTWARE
     ]
     return (
         "C7: what a perfect aligner would reach at 10 ms on the notes whose sound could be "
@@ -90,48 +79,43 @@ def limit_note(latency: pd.DataFrame) -> str:
 
 def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return median and quartiles of the latency, per group and velocity band."""
-    columns = [
-        Column("group", "Recordings"), Column("velocity", "MIDI velocity"),
-        Column("n_notes", "Notes"), Column("isolated", "Isolated (%)"),
-        Column("n_measured", "Measured"), Column("q1_ms", "Lower quartile (ms)"),
-        Column("median_ms", "Median (ms)"), Column("q3_ms", "Upper quartile (ms)"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = []
-    for group, of_group in grouped(latency).groupby("group", observed=True):
-        for part in (of_group.assign(band="all"), of_group):
-            for row in summarise(part, "band").to_dict("records"):
-                times = [1000 * row[name] for name in ("q1_s", "median_s", "q3_s")]
-                rows.append(
-                    [
-                        Name(str(group), group_label(str(group))),
-                        row["band"],
-                        Number(row["n_notes"]),
-                        Percent(row["n_isolated"] / row["n_notes"]),
-                        Number(row["n_measured"]),
-                        *(_number(ms, 1) for ms in times),
-                    ]
-                )
+    cells: Cells = {
+        Column("group", "Recordings"): _group,
+        Column("velocity", "MIDI velocity"): lambda row: row["band"],
+        Column("n_notes", "Notes"): _number("n_notes"),
+        Column("isolated", "Isolated (%)"): lambda row: Percent(row["n_isolated"] / row["n_notes"]),
+        Column("n_measured", "Measured"): _number("n_measured"),
+        Column("q1_ms", "Lower quartile (ms)"): _number("q1_s", 1, 1000),
+        Column("median_ms", "Median (ms)"): _number("median_s", 1, 1000),
+        Column("q3_ms", "Upper quartile (ms)"): _number("q3_s", 1, 1000),
+    }
+    rows = [
+        summary.summarise(part, "band").assign(group=group)
+        for group, notes_of in summary.grouped(latency).groupby("group", observed=True)
+        for part in (notes_of.assign(band="all"), notes_of)
+    ]
     caption = "Table 6c. From label to sound, by velocity"
-    return Table("latency", caption, columns, rows, [_METHOD, _CHORDS, *notes])
+    return _table("latency", caption, cells, pd.concat(rows), [_METHOD, _CHORDS, *notes])
 
 
 def table_microphones(latency: pd.DataFrame, *, notes: Sequence[str] = (), **draws: int) -> Table:
     """Return how much later the ambient microphones hear the pieces recorded with both."""
-    columns = [
-        Column("performance", "Piece"), Column("n_notes", "Notes measured in both"),
-        Column("delay_ms", "Ambient later by (ms)"), Column("delay_interval_ms", "95 % interval"),
-        Column("distance_m", "Distance (m)"), Column("distance_interval_m", "95 % interval"),
-        Column("correlation", "Rank correlation"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = []
-    for row in microphone_delay(latency, **draws).to_dict("records"):
-        piece = row["performance"]
-        delays: list[Cell] = []
-        for unit in (1000, SOUND_M_PER_S):
-            value, low, high = (unit * row[f"delay{end}_s"] for end in ("", "_lo", "_hi"))
-            delays += [Number(value, 1), f"{low:.1f} to {high:.1f}"]
-        name: Cell = Name(piece, "mean of the pieces") if piece == "all" else piece
-        rows.append([name, Number(row["n_notes"]), *delays, _number(row["correlation"], 2)])
+    speed = summary.SOUND_M_PER_S
+
+    def between(unit: float) -> Callable[[dict], Cell]:
+        return lambda row: f"{unit * row['delay_lo_s']:.1f} to {unit * row['delay_hi_s']:.1f}"
+
+    cells: Cells = {
+        Column("performance", "Piece"): lambda row: (
+            Name("all", "mean of the pieces") if row["performance"] == "all" else row["performance"]
+        ),
+        Column("n_notes", "Notes measured in both"): _number("n_notes"),
+        Column("delay_ms", "Ambient later by (ms)"): _number("delay_s", 1, 1000),
+        Column("delay_interval_ms", "95 % interval"): between(1000),
+        Column("distance_m", "Distance (m)"): _number("delay_s", 1, speed),
+        Column("distance_interval_m", "95 % interval"): between(speed),
+        Column("correlation", "Rank correlation"): _number("correlation", 2),
+    }
     own = [
         "Two performances of the machine, matched note by note (pitch and order); the medians of "
         "their differences. Interval of a piece: over its notes; of the mean: over pieces too.",
@@ -142,7 +126,8 @@ def table_microphones(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
         "what agrees between them is no error of measurement.",
     ]
     caption = "Table 6d. Close and ambient microphones, the same pieces"
-    return Table("microphones", caption, columns, rows, [*own, *notes])
+    delays = summary.microphone_delay(latency, **draws)
+    return _table("microphones", caption, cells, delays, [*own, *notes])
 
 
 def table_scored_by_sound(
@@ -154,25 +139,18 @@ def table_scored_by_sound(
     **draws: int,
 ) -> Table:
     """Return the methods' accuracy at 10 ms against labels, against the sound, and the limit."""
-    columns = [
-        Column("test_set", "Recordings"), Column("method", "Method"), Column("n_notes", "Notes"),
-        Column("label", "of the label", interval=True),
-        Column("sound", "of the sound", interval=True),
-        Column("limit", "Limit: sound of the label", interval=True),
-        Column("others", "Other notes: of the label"), Column("correlation", "Rank correlation"),
-    ]  # fmt: skip
-    scores = scored_by_sound(latency, predictions, condition=condition, **draws)
-    rows: list[list[Cell]] = [
-        [
-            Name(row["test_set"], set_label(row["test_set"])),
-            Name(row["method"], method_label(row["method"])),
-            Number(row["n_notes"]),
-            *(_percent(row, name) for name in ("label", "sound", "limit")),
-            Missing("–") if np.isnan(row["others"]) else Percent(row["others"]),
-            _number(row["correlation"], 2),
-        ]
-        for row in scores.to_dict("records")
-    ]
+    cells: Cells = {
+        Column("test_set", "Recordings"): _named("test_set", set_label),
+        Column("method", "Method"): _named("method", method_label),
+        Column("n_notes", "Notes"): _number("n_notes"),
+        Column("label", "of the label", interval=True): _percent("label"),
+        Column("sound", "of the sound", interval=True): _percent("sound"),
+        Column("limit", "Limit: sound of the label", interval=True): _percent("limit"),
+        Column("others", "Other notes: of the label"): lambda row: (
+            Missing("–") if np.isnan(row["others"]) else Percent(row["others"])
+        ),
+        Column("correlation", "Rank correlation"): _number("correlation", 2),
+    }
     own = [
         "Measured notes alone, but for one column; offset-calibrated: after removing each "
         "recording's median.",
@@ -184,20 +162,35 @@ def table_scored_by_sound(
     caption = (
         f"Table 6e. Scored against the sound: notes within 10 ms (%); {condition_label(condition)}"
     )
-    return Table("scored_by_sound", caption, columns, rows, [*own, *notes])
+    scores = label_limit.scored_by_sound(latency, predictions, condition, **draws)
+    return _table("scored_by_sound", caption, cells, scores, [*own, *notes])
 
 
-def _percent(row: dict, name: str) -> Percent:
-    return Percent(row[name], row[f"{name}_lo"], row[f"{name}_hi"])
+def _table(
+    name: str, caption: str, cells: Cells, numbers: pd.DataFrame, notes: Sequence[str]
+) -> Table:
+    rows = [[cell(row) for cell in cells.values()] for row in numbers.to_dict("records")]
+    return Table(name, caption, list(cells), rows, notes)
 
 
-def _number(value: float, decimals: int) -> Cell:
-    return Missing("–") if np.isnan(value) else Number(value, decimals)
+def _named(key: str, label: Callable[[str], str]) -> Callable[[dict], Cell]:
+    return lambda row: Name(row[key], label(row[key]))
+
+
+_group = _named("group", summary.group_label)
+
+
+def _number(key: str, decimals: int = 0, unit: float = 1) -> Callable[[dict], Cell]:
+    return lambda row: Missing("–") if np.isnan(row[key]) else Number(unit * row[key], decimals)
+
+
+def _percent(key: str) -> Callable[[dict], Cell]:
+    return lambda row: Percent(row[key], row[f"{key}_lo"], row[f"{key}_hi"])
 
 
 def _control_note(latency: pd.DataFrame) -> list[str]:
-    found = grouped(enough(latency))
-    software = found[found["group"] == SOFTWARE]
+    found = summary.grouped(summary.enough(latency))
+    software = found[found["group"] == summary.SOFTWARE]
     if software.empty:
         return []
     rest_s = software.groupby("recording")["latency_s"].transform(lambda x: x - x.median())
@@ -215,8 +208,8 @@ def _control_note(latency: pd.DataFrame) -> list[str]:
 def _coverage_note(row: dict) -> str:
     measured, isolated = (100 * row[name] / row["n_notes"] for name in ("n_measured", "n_isolated"))
     note = (
-        f"{group_label(row['group'])}: {row['n_measured']:,} of {row['n_notes']:,} notes measured "
-        f"({measured:.1f} %; {isolated:.1f} % are isolated)"
+        f"{summary.group_label(row['group'])}: {row['n_measured']:,} of {row['n_notes']:,} notes "
+        f"measured ({measured:.1f} %; {isolated:.1f} % are isolated)"
     )
     if row["n_measured"]:
         note += (

@@ -43,6 +43,8 @@ def plot_sensitivity(
         axes = figure.add_subplot()
         for index, method in enumerate(methods):
             chosen, look = data["method"] == method, line_style(method)
+            if not chosen.any():
+                continue
             y = place[chosen] + 0.2 * (index - (len(methods) - 1) / 2)
             colour = look["color"]
             axes.hlines(y, lo[chosen], hi[chosen], color=colour, linewidth=1.2, zorder=2)

@@ -54,17 +54,8 @@ def run_sensitivity(
     What a recording says is kept below ``data/<corpus>/sensitivity`` as soon as it is known, so a
     stopped run goes on where it was; a change of code, parameters or checkpoints starts afresh.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; the ``eval`` part must have been rendered.
-    params
-        All of ``params.yaml``; topic ``sensitivity`` names the test set, the condition and how many
-        recordings to take, evenly spaced over their names.
-    jobs
-        Processes side by side, each with one thread.
-    readings
-        What to try.
+    Topic ``sensitivity`` of `params` names the test set, the condition and how many recordings to
+    take, evenly spaced over their names; `jobs` are processes side by side, of one thread each.
 
     Raises
     ------
@@ -127,15 +118,10 @@ def _try_all(
 def tally(reading: Reading, notes: pd.DataFrame, found: Placed) -> dict[str, Any]:
     """Return what one recording says of one method under one reading.
 
-    `notes` is the true note table, in the row order of `found`. As in
-    :mod:`pianoalign_lib.scoring.metrics` a tolerance includes its bound.
-
-    Returns
-    -------
-    dict
-        n_notes; lost; hits and counted: for each tolerance the hits and what they are a share of,
-        both integers, so that recordings can be pooled and drawn anew; errors_s, one per note,
-        infinite for lost notes that are wrong, none at all if notes are matched anew.
+    `notes` is the true note table, in the row order of `found`. The keys: n_notes; lost; hits and
+    counted, for each tolerance (its bound included) the hits and what they are a share of, both
+    integers, so that recordings can be pooled and drawn anew; errors_s, one per note, infinite for
+    lost notes that are wrong, none at all if notes are matched anew.
 
     Raises
     ------
