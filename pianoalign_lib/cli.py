@@ -124,19 +124,18 @@ def corpus_of(arguments: Namespace) -> tuple[CorpusPaths, Params]:
 
 
 def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    downloads = paths.data / "downloads"
     if paths.corpus == "maps":
-        from .corpora.maps.fetch import fetch_maps
+        from .corpora.maps.folder import fetch_maps
 
         fetch_maps(paths.sources)
     elif paths.corpus == "demo":
         from .corpora.demo.fetch import fetch
 
-        fetch(paths.sources, downloads)
+        fetch(paths.sources, paths.data / "downloads")
     elif paths.corpus == "asap":
-        from .corpora.asap.fetch import fetch_asap
+        from .corpora.asap.folder import fetch_asap
 
-        fetch_asap(paths.sources, downloads)
+        fetch_asap(paths.sources, paths.data / "downloads")
     else:
         raise ConfigError(
             f"{paths.corpus}: is not fetched here (over 100 GB); get it from its own site and name "
@@ -173,7 +172,7 @@ def _train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
 
 def _release(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .crnn.release import release
+    from .crnn.runs import release
 
     release(paths, list(params["variants"]))
 
@@ -186,8 +185,10 @@ def _predict(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
 def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .scoring.evaluation import write_metrics
+    from .scoring.summary import write_summary
 
     write_metrics(paths, params)
+    write_summary(paths)
 
 
 def _latency(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -197,6 +198,26 @@ def test_a_tool_that_fails_leaves_the_notes_and_says_why() -> None:
     assert failure == "no frames"
     np.testing.assert_array_equal(found.onset_s, notes["onset_s"])
     assert (found.status == "not heard").all()
+
+
+def test_what_a_transcriber_heard_is_kept(toy_project, monkeypatch) -> None:
+    calls = []
+
+    def hear(audio: np.ndarray) -> pd.DataFrame:
+        calls.append(len(audio))
+        return pd.DataFrame({"pitch": [60], "onset_s": [99.0]})
+
+    tool = SimpleNamespace(start=lambda: calls.append(0), hear=hear)
+    monkeypatch.setattr(measure, "adapter", lambda *_: tool)
+    params, (excerpt, _) = load_params(toy_project.root), excerpts.field_excerpts(toy_project)
+    files = [toy_project.root / name for name in ("a.parquet", "heard.parquet")]
+    for _ in range(2):
+        task = measure.Task("heard", excerpt, files[0], "key", files[1], "heard key", None)
+        measure.measure(toy_project, params, task)
+    assert calls == [0, 8 * SAMPLE_RATE]
+    frame = measure.read_part(files[0])
+    assert (frame["status"] == "not heard").all() and not frame["placed"].any()
+    np.testing.assert_array_equal(frame["onset_s"], frame["onset_in_s"])
 
 
 def test_costs_count_what_a_tool_needs() -> None:

@@ -17,6 +17,7 @@ from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError, PianoAlignError
 from pianoalign_lib.common.figure_style import save_figure
 from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.corpora import sounding
 from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
@@ -66,7 +67,7 @@ def test_known_latencies_are_found(late_s: float, stretch: float) -> None:
     pitch = np.array([45, 52, 60, 67, 74, 81, 88])
     label_s = 0.5 + 0.4 * np.arange(len(pitch))
     audio = tones(label_s + late_s, pitch, 3.6, stretch=stretch)
-    found = latency.note_latency(audio, labelled(label_s, pitch))["latency_s"]
+    found = sounding.note_latency(audio, labelled(label_s, pitch))["latency_s"]
     assert found.notna().all()
     assert np.abs(found - late_s).max() < 0.002
 
@@ -84,7 +85,7 @@ def test_a_latency_that_depends_on_velocity_is_found_in_noise_and_in_a_room() ->
     tail[0] = 1.0
     room = fftconvolve(dry, tail)[: len(dry)] + 0.001 * rng.standard_normal(len(dry))
     for audio, spread_s, least in ((noisy, 0.0015, 0.9), (room, 0.004, 0.6)):
-        found = latency.note_latency(audio, labelled(label_s, pitch, velocity))
+        found = sounding.note_latency(audio, labelled(label_s, pitch, velocity))
         error_s = (found["latency_s"] - late_s).dropna()
         assert len(error_s) >= least * count
         assert abs(error_s.median()) < 0.002
@@ -96,7 +97,7 @@ def test_distance_is_heard() -> None:
     near = tones(label_s + 0.01, 70, 3.2)
     far = np.concatenate([np.zeros(320, np.float32), 0.2 * near])  # 20 ms, 14 dB
     notes = labelled(label_s, 70)
-    one, other = (latency.note_latency(audio, notes)["latency_s"] for audio in (near, far))
+    one, other = (sounding.note_latency(audio, notes)["latency_s"] for audio in (near, far))
     np.testing.assert_allclose(other - one, 0.020, atol=3e-4)
 
 
@@ -104,7 +105,7 @@ def test_a_note_over_a_held_chord_is_measured() -> None:
     audio = tones([0.3, 0.3, 0.3, 0.805], [48, 52, 55, 72], 2.0, level=[0.1, 0.1, 0.1, 0.05])
     notes = labelled([0.3, 0.3, 0.302, 0.8], [48, 52, 55, 72])
     notes["offset_s"] = 1.5
-    found = latency.note_latency(audio, notes)
+    found = sounding.note_latency(audio, notes)
     assert found["isolated"].tolist() == [False, False, False, True]
     assert found["sounding"].tolist() == [0, 0, 2, 3]
     assert found["latency_s"].isna().tolist() == [True, True, True, False]
@@ -113,8 +114,8 @@ def test_a_note_over_a_held_chord_is_measured() -> None:
 
 def test_two_rises_are_no_answer() -> None:
     notes = labelled([0.5], 69)
-    once = latency.note_latency(tones([0.5], 69, 1.2), notes)
-    twice = latency.note_latency(
+    once = sounding.note_latency(tones([0.5], 69, 1.2), notes)
+    twice = sounding.note_latency(
         tones([0.5, 0.55], 69, 1.2, level=[0.1, 0.12], decay_s=0.01), notes
     )
     assert once["latency_s"].notna().all()
@@ -126,10 +127,10 @@ def test_where_nothing_begins_nothing_is_measured() -> None:
     label_s = 0.5 + 0.3 * np.arange(60)
     # A chord rings on, with noise; the labels are of notes that were never played.
     audio = tones([0.1, 0.1], [50, 57], 19.0, decay_s=8.0) + 0.01 * rng.standard_normal(304_000)
-    found = latency.note_latency(audio, labelled(label_s, rng.integers(40, 90, 60)))
+    found = sounding.note_latency(audio, labelled(label_s, rng.integers(40, 90, 60)))
     assert found["isolated"].all()
     assert found["latency_s"].notna().mean() < 0.05
-    silent = latency.note_latency(np.zeros(304_000), labelled(label_s, 60))
+    silent = sounding.note_latency(np.zeros(304_000), labelled(label_s, 60))
     assert silent["latency_s"].isna().all()
 
 
@@ -140,22 +141,22 @@ def test_level_start_and_label_change_nothing_but_the_label(
 ) -> None:
     label_s = 0.5 + 0.4 * np.arange(3)
     audio = tones(label_s + 0.01, [60, 66, 72], 1.8)
-    plain = latency.note_latency(audio, labelled(label_s, [60, 66, 72]))["latency_s"]
+    plain = sounding.note_latency(audio, labelled(label_s, [60, 66, 72]))["latency_s"]
     # A whole number of steps of the envelope, so that both see the same frames.
-    steps = round(moved_s * SAMPLE_RATE / latency.HOP) * latency.HOP / SAMPLE_RATE
+    steps = round(moved_s * SAMPLE_RATE / sounding.HOP) * sounding.HOP / SAMPLE_RATE
     later = np.concatenate([np.zeros(shift), gain * audio])
     notes = labelled(label_s + shift / SAMPLE_RATE + steps, [60, 66, 72])
-    found = latency.note_latency(later, notes)["latency_s"]
+    found = sounding.note_latency(later, notes)["latency_s"]
     np.testing.assert_allclose(found, plain - steps, atol=5e-5)
 
 
 def test_notes_at_the_edges_and_short_recordings_are_left_alone() -> None:
     audio = tones([0.5], 60, 1.0)
-    found = latency.note_latency(audio, labelled([0.001, 0.5, 0.999, 4.0], 60))
+    found = sounding.note_latency(audio, labelled([0.001, 0.5, 0.999, 4.0], 60))
     assert found["latency_s"].notna().tolist() == [False, True, False, False]
     for short in (np.zeros(0), np.zeros(100), np.zeros(2000)):
-        assert latency.note_latency(short, labelled([0.05], 60))["latency_s"].isna().all()
-    nothing = latency.note_latency(audio, labelled([], 60))
+        assert sounding.note_latency(short, labelled([0.05], 60))["latency_s"].isna().all()
+    nothing = sounding.note_latency(audio, labelled([], 60))
     assert nothing.empty and "latency_s" in nothing
 
 
@@ -169,21 +170,21 @@ def test_isolated_by_brute_force(milliseconds: list[int]) -> None:
         )
         for index, mine in enumerate(onset_s)
     ]
-    assert latency.isolated(onset_s).tolist() == expected
+    assert sounding.isolated(onset_s).tolist() == expected
 
 
 def test_the_step_seen_through_the_window_is_the_textbook_one() -> None:
     # The integral of a Hann window of length 1 up to x from its middle.
     at = brentq(lambda x: 0.5 + x + math.sin(2 * math.pi * x) / (2 * math.pi) - 0.25, -0.5, 0)
-    assert pytest.approx(at * latency.WINDOW / SAMPLE_RATE, abs=1e-4) == latency.STEP_S
+    assert pytest.approx(at * sounding.WINDOW / SAMPLE_RATE, abs=1e-4) == sounding.STEP_S
 
 
 def test_partials_are_stretched_as_those_of_a_piano() -> None:
     # The fourth partial of C4 lies 4 to 7 cents above 4 f0 on pianos (Fletcher 1964).
-    cents = 1200 * np.log2(latency.partials(60)[3] / (4 * 261.63))
+    cents = 1200 * np.log2(sounding.partials(60)[3] / (4 * 261.63))
     assert 2 < cents < 8
-    assert len(latency.partials(100)) < latency.PARTIALS
-    assert latency.partials(108).max() < SAMPLE_RATE / 2
+    assert len(sounding.partials(100)) < sounding.PARTIALS
+    assert sounding.partials(108).max() < SAMPLE_RATE / 2
 
 
 def test_a_corpus_is_measured_into_one_file(toy_project: CorpusPaths) -> None:
@@ -314,18 +315,17 @@ def test_recordings_with_few_notes_are_left_out(example: pd.DataFrame) -> None:
 
 def test_summaries_by_hand(example: pd.DataFrame) -> None:
     table = frame(CLOSE, "a_Cl", [1, 2, 3, np.nan, 50], [29, 29, 29, 29, 30])
-    bands = latency_summary.by_velocity(table)
-    first = bands.iloc[0]
-    assert (first["velocity_from"], first["velocity_to"]) == (1, 29)
+    keyed = latency_summary.grouped(table)
+    first, second = latency_summary.summarise(keyed, "band").to_dict("records")
+    assert (first["band"], second["band"]) == ("1–29", "30–44")
     assert (first["n_notes"], first["n_isolated"], first["n_measured"]) == (4, 3, 3)
-    assert first[["q1_s", "median_s", "q3_s"]].tolist() == [0.0015, 0.002, 0.0025]
-    assert bands.iloc[1]["velocity_from"] == 30
-    whole = latency_summary.coverage(table).iloc[0]
+    assert [first[name] for name in ("q1_s", "median_s", "q3_s")] == [0.0015, 0.002, 0.0025]
+    whole = latency_summary.summarise(keyed, "group").iloc[0]
     assert (whole["velocity"], whole["velocity_measured"]) == pytest.approx((29.2, 29.25))
     assert whole["sounding_measured"] == pytest.approx((0 + 1 + 2 + 1) / 4)
-    singly = latency_summary.by_recording(example)
-    assert singly["n_measured"].sum() == example["latency_s"].notna().sum()
-    assert singly["group"].tolist() == [CLOSE, CLOSE, AMBIENT, "software", "software"]
+    groups = latency_summary.summarise(latency_summary.grouped(example), "group")
+    assert groups["group"].tolist() == [CLOSE, AMBIENT, "software"]
+    assert groups["n_measured"].sum() == example["latency_s"].notna().sum()
 
 
 def test_microphones_by_hand() -> None:
@@ -342,7 +342,6 @@ def test_microphones_by_hand() -> None:
     assert rows["performance"].tolist() == ["a", "b", "all"]
     assert rows["n_notes"].tolist() == [28, 28, 56]
     np.testing.assert_allclose(rows["delay_s"], [0.020, 0.010, 0.015], atol=1e-12)
-    np.testing.assert_allclose(rows["distance_m"], [6.86, 3.43, 5.145])
     np.testing.assert_allclose(rows[["delay_lo_s", "delay_hi_s"]].iloc[2], [0.010, 0.020])
     np.testing.assert_allclose(rows["correlation"].iloc[:2], 1)
     assert latency_summary.microphone_delay(parts[0]).empty
@@ -441,18 +440,19 @@ def test_running_quartiles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_errors_by_velocity_by_hand(example: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     late = predicted(example, 0.003 + 0.0001 * example["velocity"])
     both = pd.concat([late, predicted(example, 0.0, "dtw")])
-    figure, data = latency_plots.errors_by_velocity(both, test_set=CLOSE, band=20)
-    assert figure.axes and set(data["method"]) == {"dtw", "crnn"}
+    options = {"test_set": CLOSE, "latency": example}
+    figure, data = latency_plots.errors_by_velocity(both, band=20, **options)
+    assert figure.axes and data["method"].unique().tolist() == ["dtw", "crnn"]
     crnn = data[data["method"] == "crnn"].set_index("velocity")
     inside = example[(example["test_set"] == CLOSE) & example["velocity"].between(40, 59)]
     assert crnn.loc[50, "n_notes"] == len(inside)
     assert crnn.loc[50, "median_ms"] == pytest.approx(3 + 0.1 * inside["velocity"].median())
     assert (data.loc[data["method"] == "dtw", "median_ms"] == 0).all()
     monkeypatch.setattr(latency_plots, "LEAST_IN_REACH", 10)
-    # With the latency, its line is drawn, and only the notes it was measured for.
+    # The latency's line is drawn, and only the notes it was measured for.
     half = example.assign(latency_s=example["latency_s"].where(example["recording"] != "b_Cl"))
-    _, data = latency_plots.errors_by_velocity(both, test_set=CLOSE, latency=half, band=80)
+    _, data = latency_plots.errors_by_velocity(both, band=80, **options | {"latency": half})
     drawn = data[data["method"] == "crnn"]["n_notes"].sum()
     assert drawn <= 80 and (data["method"] == "latency").any()
     with pytest.raises(PianoAlignError, match="nothing to draw"):
-        latency_plots.errors_by_velocity(both, test_set="room")
+        latency_plots.errors_by_velocity(both, test_set="room", latency=example)

@@ -17,10 +17,13 @@ from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params, variant_config
+from pianoalign_lib.corpora import pianos
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import N_PITCHES
 from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
@@ -246,17 +249,41 @@ def test_the_corpus_card_counts_what_is_not_rendered(study: CorpusPaths) -> None
     assert "trained and validated on these very recordings" in printed(executed)
 
 
+def cell_with(name: str, text: str) -> str:
+    (source,) = [cell.source for cell in read(name).cells if text in cell.source]
+    return source
+
+
 def test_the_corpus_card_tells_that_checkpoints_heard_other_recordings(study, capsys) -> None:
-    (cell,) = [
-        cell.source for cell in read("01_data_preparation").cells if "heard_before =" in cell.source
-    ]
     training = read_index(study.checkpoints, split="train")
-    exec(
-        cell,
-        {"paths": study, "training": training, "evaluated": [], "corpus_hash": corpus_hash,
-         "training_hash": training_hash},
-    )  # fmt: skip
+    known = {"paths": study, "training": training, "evaluated": []}
+    functions = {"corpus_hash": corpus_hash, "training_hash": training_hash}
+    exec(cell_with("01_data_preparation", "heard_before ="), known | functions)
     assert f"with the hash {training_hash(study)}, these have" in capsys.readouterr().out
+
+
+class LatePiano:
+    """A piano whose every note is a click 3 ms after its note-on, and which knows of 2 ms."""
+
+    def render(self, notes, duration_s):
+        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
+        return audio
+
+    def attack_s(self, pitch, velocity):
+        return np.full(len(pitch), 0.002)
+
+
+def test_attacks_are_measured_from_note_on_and_from_the_stated_onset() -> None:
+    names = {name: getattr(pianos, name) for name in ("SPACING_S", "attacks_of_keys", "every_key")}
+    names |= {"pd": pd, "SAMPLE_RATE": SAMPLE_RATE, "N_PITCHES": N_PITCHES, "corpus": "demo"}
+    names |= {"load_piano": lambda *_: LatePiano(), "paths": corpus_paths("demo", ROOT)}
+    names["params"] = {"demo": {"pianos": {"train": ["late", "again"]}}}
+    exec(cell_with("01_data_preparation", "attacks = []"), names)
+    attacks = pd.concat(names["attacks"])
+    assert len(attacks) == 2 * 88
+    np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
+    np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
 
 
 def test_trainings_are_listed_with_their_weights_and_costs(study: CorpusPaths) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,12 @@ from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.corpora.demo import fetch, render
 from pianoalign_lib.corpora.maps.folder import VARIABLE
 from pianoalign_lib.corpora.maps.prepare import prepare_maps
+from pianoalign_lib.corpora.performances import render_excerpt
+from pianoalign_lib.corpora.pianos import load_piano
 from pianoalign_lib.corpora.recordings import read_index, write_index
 from pianoalign_lib.methods import predict
 from pianoalign_lib.scoring import evaluation
-from pianoalign_lib.scoring.metrics import evaluate_per_recording
+from pianoalign_lib.scoring.metrics import evaluate_all
 
 # Three recordings or more behind every table, the shortest ones.
 RECORDINGS = {
@@ -62,15 +65,17 @@ def recomputed(tmp_path_factory, request, corpus):
         if method != "hybrid":
             predict.predict(paths, params, method, jobs=1)
     predict.predict(paths, params, "hybrid", jobs=1)
-    return evaluate_per_recording(evaluation.load_predictions(paths))
+    return evaluate_all(evaluation.load_predictions(paths), bootstrap_samples=1)[1]
 
 
 def render_demo(paths, params, repository):
     # Packages fetched by an earlier `make repro` are used again; a fresh checkout downloads them.
     fetch.fetch(paths.sources, repository / "data" / "demo" / "downloads")
-    jobs = render._plan(paths.sources, params["demo"], "eval")
-    wanted = [job for job in jobs if job.recording in RECORDINGS["demo"]]
-    return [render._render_one(job, paths.sources, paths.split("eval")) for job in wanted]
+    plan = render.plan_part(paths.sources, params["demo"], "eval")
+    wanted = [excerpt for excerpt in plan if excerpt.recording in RECORDINGS["demo"]]
+    load = partial(load_piano, sources=paths.sources)
+    room = partial(render.in_room, params["demo"])
+    return [render_excerpt(paths.split("eval"), load, room, excerpt) for excerpt in wanted]
 
 
 def import_maps(paths, params, repository):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -12,12 +13,11 @@ from conftest import toy_notes
 from pianoalign_lib.common.config import load_params, variant_config
 from pianoalign_lib.common.errors import CheckpointError, PianoAlignError
 from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora.demo import card
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
+from pianoalign_lib.corpora.sources import read_packages
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.figures import corpus as corpus_plots
-from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.report.story import differences, kept_note, read_logs
 from pianoalign_lib.tables.corpus import table1_corpus
 from pianoalign_lib.tables.provenance import provenance, publish, read_header
@@ -179,35 +179,13 @@ def test_missing_and_incomplete_logs_are_named(toy_project):
         read_logs(toy_project, ["crnn"])
 
 
-# --- The corpus card ------------------------------------------------------------------------------
-
-
-class LatePiano:
-    """A piano whose every note is a click 3 ms after its note-on, and which knows of 2 ms."""
-
-    def render(self, notes, duration_s):
-        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
-        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
-        return audio
-
-    def attack_s(self, pitch, velocity):
-        return np.full(len(pitch), 0.002)
-
-
-def test_attacks_are_measured_from_note_on_and_from_the_stated_onset(tmp_path, monkeypatch):
-    monkeypatch.setattr(card, "load_piano", lambda *_: LatePiano())
-    attacks = card.measured_attacks(tmp_path, ["late", "again"])
-    assert len(attacks) == 2 * 88
-    np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
-    np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
+# --- The corpus -----------------------------------------------------------------------------------
 
 
 def test_every_source_has_a_licence_and_a_checksum():
-    table = card.source_table()
-    assert table["licence"].str.len().gt(3).all()
-    assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    (notes, _) = card.licence_notes({})
-    assert all(source in notes for source in table["source"])
+    for package in read_packages("demo"):
+        assert len(package["licence"]) > 3
+        assert re.fullmatch("[0-9a-f]{64}", package["sha256"])
 
 
 # --- Pictures -------------------------------------------------------------------------------------

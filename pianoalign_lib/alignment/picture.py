@@ -36,12 +36,7 @@ def draw_alignment(
 ) -> Figure:
     """Draw the shifts of all notes, and an excerpt's notes over the recording's spectrogram.
 
-    Parameters
-    ----------
-    notes, spectra, midi
-        Those of an :class:`~.result.Alignment`.
-    start_s, seconds
-        Beginning and length of the excerpt; by default it begins where there is much to see.
+    See :meth:`.result.Alignment.plot`, whose parts are given one by one.
     """
     duration_s = max(spectra.duration_s, float(notes["onset_s"].max()))
     seconds = min(seconds, duration_s)

@@ -144,18 +144,9 @@ def assemble(
     method: str,
     spectra: Spectra,
 ) -> Alignment:
-    """Return the alignment of a whole file from that of its piano notes.
+    """Return the alignment of a whole file from what a method says of its piano notes.
 
-    Parameters
-    ----------
-    score
-        The MIDI file.
-    rows : np.ndarray
-        Rows of ``score.notes`` that `placed` is of; the others move with them.
-    placed
-        What the method says of these.
-    audio, method, spectra
-        See :class:`Alignment`.
+    These are the `rows` of ``score.notes``; the other notes move with them.
     """
     given = score.notes
     old_s = given["onset_s"].to_numpy()

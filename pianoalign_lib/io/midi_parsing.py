@@ -171,18 +171,22 @@ def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
                 status = running
             if status < 0x80:
                 raise MidiSyntaxError(f"track {number}: data without a status byte")
+            end = start = position
             if status < 0xF0:
                 running = status
-                size = 1 if 0xC0 <= status < 0xE0 else 2
+                end += 1 if 0xC0 <= status < 0xE0 else 2
+            elif status in (META, *SYSEX):
+                length, start = _variable_length(data, position + (status == META))
+                end = start + length
             else:
-                size = _system_size(data, position, status)
-            message = bytes((status,)) + data[position : position + size]
-            position += size
-            if status < 0xF0 or _kept(message):
+                end += {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0)
+            message = bytes((status,)) + data[position:end]
+            if status < 0xF0 or _kept(message, data[start:end]):
                 ticks.append(tick)
                 messages.append(message)
             elif message[:2] == END_OF_TRACK:
                 end_tick = tick
+            position = end
     except IndexError:
         position = len(data) + 1
     if position > len(data):
@@ -190,28 +194,18 @@ def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
     return ticks, messages, max([end_tick, *ticks[-1:]])
 
 
-def _system_size(data: bytes, position: int, status: int) -> int:
-    """Return the bytes after the status byte of a meta event or a system message."""
-    if status in (META, *SYSEX):
-        length, body = _variable_length(data, position + (status == META))
-        return body + length - position
-    return {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0)
-
-
-def _kept(message: bytes) -> bool:
+def _kept(message: bytes, body: bytes) -> bool:
     """Whether a meta event or system message may be in a file.
 
     Not the end of the track, which is written anew, nor what keeps common programs from opening a
     file: system messages that are not exclusive, and meta events that do not hold what they must.
     """
-    status, kind = message[0], message[1] if len(message) > 1 else 0
-    if status not in (META, *SYSEX):
-        return False
-    _, start = _variable_length(message, 2 if status == META else 1)
-    body = message[start:]
-    if status != META:
+    if message[0] in SYSEX:
         return max(body.removeprefix(b"\xf0").removesuffix(b"\xf7"), default=0) < 0x80
-    if len(body) < META_LENGTHS.get(kind, 0) or message[:2] == END_OF_TRACK:
+    if message[0] != META or message[:2] == END_OF_TRACK:
+        return False
+    kind = message[1]
+    if len(body) < META_LENGTHS.get(kind, 0):
         return False
     if kind == SMPTE_OFFSET:
         return body[0] < 0x80 and max(body[1:3]) < 60 and body[4] < 100

@@ -18,30 +18,14 @@ from ..localizer.runner import CHUNK
 
 @dataclass(frozen=True)
 class LocalizerConfig:
-    """What the network looks at; the ablations switch one thing off or on.
+    """What the network looks at; the ablations switch one thing off or on."""
 
-    Attributes
-    ----------
-    width
-        Channels of every layer.
-    dilations
-        In steps, one residual block each.
-    short
-        See the short window and the broad bands.
-    upper
-        See the harmonics above the eighth.
-    context
-        See where the other notes are expected (it does not help: an ablation).
-    attention
-        Neighbouring notes exchange what they found, by self-attention.
-    """
-
-    width: int = 48
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)
-    short: bool = True
-    upper: bool = True
-    context: bool = False
-    attention: bool = False
+    width: int = 48  # channels of every layer
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)  # in steps, one residual block each
+    short: bool = True  # see the short window and the broad bands
+    upper: bool = True  # see the harmonics above the eighth
+    context: bool = False  # see where the other notes are expected (it does not help: an ablation)
+    attention: bool = False  # neighbouring notes exchange what they found, by self-attention
 
 
 class Localizer(nn.Module):
@@ -62,16 +46,13 @@ class Localizer(nn.Module):
             "long_upper": config.upper,
             "short_upper": config.upper and config.short,
         }
-        scale = [
-            value
-            for group, size in GROUPS.items()
-            for value in [(1 / 128 if group == "context" else 1 / 32) * seen[group]] * size
-        ]
-        levels = [
-            float(g != "context" and seen[g]) / 32 for g, n in GROUPS.items() for _ in range(n)
-        ]
-        self.register_buffer("scale", torch.tensor(scale)[None, :, None], persistent=False)
-        self.register_buffer("level", torch.tensor(levels)[None, :, None], persistent=False)
+        step = {group: 1 / 128 if group == "context" else 1 / 32 for group in GROUPS}
+        scale = torch.tensor([step[group] * seen[group] for group in GROUPS])
+        level = scale * torch.tensor([group != "context" for group in GROUPS])
+        sizes = torch.tensor(list(GROUPS.values()))
+        for name, value in (("scale", scale), ("level", level)):
+            of_channels = value.repeat_interleave(sizes)[None, :, None]
+            self.register_buffer(name, of_channels, persistent=False)
         self.first = nn.Conv1d(N_CHANNELS, width, 5, padding=2)
         self.scalars = nn.Linear(N_SCALARS, width)
         self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in config.dilations)

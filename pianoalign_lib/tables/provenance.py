@@ -22,7 +22,7 @@ from ..common import __version__
 from ..common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
 from ..common.errors import CheckpointError
 from ..common.files import sha256_file, write_text
-from ..corpora.completeness import expected_recordings
+from ..corpora.maps.split import expected_recordings
 from ..corpora.recordings import corpus_hash, read_index
 from .latex import latex
 from .model import Table

