@@ -16,13 +16,18 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
-from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
+from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params, variant_config
+from pianoalign_lib.corpora import pianos
+from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import N_PITCHES
 from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
+from pianoalign_lib.tables.provenance import training_hash
 from pianoalign_lib.tables.tools import TOOLS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -242,3 +247,82 @@ def test_the_corpus_card_counts_what_is_not_rendered(study: CorpusPaths) -> None
         "train": 2, "validation": 1, "test": 1, "room": 1,
     }  # fmt: skip
     assert "trained and validated on these very recordings" in printed(executed)
+
+
+def cell_with(name: str, text: str) -> str:
+    (source,) = [cell.source for cell in read(name).cells if text in cell.source]
+    return source
+
+
+def test_the_corpus_card_tells_that_checkpoints_heard_other_recordings(study, capsys) -> None:
+    training = read_index(study.checkpoints, split="train")
+    known = {"paths": study, "training": training, "evaluated": []}
+    functions = {"corpus_hash": corpus_hash, "training_hash": training_hash}
+    exec(cell_with("01_data_preparation", "heard_before ="), known | functions)
+    assert f"with the hash {training_hash(study)}, these have" in capsys.readouterr().out
+
+
+class LatePiano:
+    """A piano whose every note is a click 3 ms after its note-on, and which knows of 2 ms."""
+
+    def render(self, notes, duration_s):
+        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
+        return audio
+
+    def attack_s(self, pitch, velocity):
+        return np.full(len(pitch), 0.002)
+
+
+def test_attacks_are_measured_from_note_on_and_from_the_stated_onset() -> None:
+    names = {name: getattr(pianos, name) for name in ("SPACING_S", "attacks_of_keys", "every_key")}
+    names |= {"pd": pd, "SAMPLE_RATE": SAMPLE_RATE, "N_PITCHES": N_PITCHES, "corpus": "demo"}
+    names |= {"load_piano": lambda *_: LatePiano(), "paths": corpus_paths("demo", ROOT)}
+    names["params"] = {"demo": {"pianos": {"train": ["late", "again"]}}}
+    exec(cell_with("01_data_preparation", "attacks = []"), names)
+    attacks = pd.concat(names["attacks"])
+    assert len(attacks) == 2 * 88
+    np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
+    np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
+
+
+def test_trainings_are_listed_with_their_weights_and_costs(study: CorpusPaths) -> None:
+    executed = run_once(study, "02_training")
+    variants, costs = frames(executed)
+    model = Crnn(variant_config(load_params(study.root), "cnn"))
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    shown = ["input", "recurrence", "directions"]
+    assert variants.loc["CNN only", "weights"] == f"{weights:,}"
+    assert variants.loc["CNN only", shown].tolist() == ["log-CQT", "none", "–"]
+    assert variants.loc["CRNN, Mel", shown].tolist() == ["Mel", "LSTM", "both"]
+    # Three epochs: validation accuracy 10, 20 and 30 %, each a minute long.
+    shown = ["epochs", "kept epoch", "within 10 ms (%)", "last 2 epochs", "minutes"]
+    assert costs.loc["CRNN", shown].tolist() == ["3", "3", "30.0", "20.0", "3.0"]
+    assert "Not converged: CNN only (+20.0), CRNN (+20.0), " in printed(executed)
+
+
+def test_figure_2_draws_the_very_input_of_the_evaluation(study: CorpusPaths) -> None:
+    run_once(study, "04_dtw_comparison")
+    drawn = pd.read_csv(study.figures / "figure2_pianorolls.csv")
+    (recording,) = [item for item in read_index(study.split("eval")) if item.test_set == "test"]
+    notes = load_notes(study.split("eval"), recording)
+    loose = loose_notes(notes, "note100", recording.recording, load_params(study.root))
+    for roll, table in (("aligned", notes), ("unaligned", loose)):
+        shown = table[table["onset_s"].between(4.1, 7.8)]  # its second half, without the edges
+        found = drawn[drawn["roll"] == roll]
+        for note in shown.itertuples():
+            same = found[found["pitch"] == note.pitch]
+            assert (same["onset_s"] - note.onset_s).abs().min() <= 0.01  # a frame
+
+
+def frames(executed: Path) -> list[pd.DataFrame]:
+    """Return the data frames that an executed notebook shows, as text, by their first column."""
+    notebook = nbformat.read(executed, as_version=4)
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    shown = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
+    found = []
+    for html in shown:
+        rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in html.split("<tr")]
+        (_, *columns), _, *body = [row for row in rows if row]
+        found.append(pd.DataFrame({row[0]: row[1:] for row in body}, index=columns).T)
+    return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,19 @@ def test_each_room_says_what_it_is_for(room: str) -> None:
     text = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""
     assert "May import" in text or "imports no other room" in text.lower(), room
     assert "enter" in text and "leave" in text, room
+
+
+def test_nothing_between_a_stored_score_and_a_page_loads_torch() -> None:
+    rooms = ("common", "scoring", "tables", "figures", "report")
+    names = [f"pianoalign_lib.{name}" for name in map(module_name, MODULES)]
+    wanted = [name for name in names if name.split(".")[1] in rooms]
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    assert 'torch' not in sys.modules, name\n"
+    )
+    subprocess.run([sys.executable, "-c", code, *wanted], cwd=PACKAGE.parent, check=True)
 
 
 def test_torch_stays_in_its_rooms() -> None:

@@ -1,14 +1,19 @@
-"""Sentences for the notebooks that are written by the numbers, so that they stay true."""
+"""What several notebooks say by the numbers, so that it stays true: who is ahead, which epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
+from ..common.config import CorpusPaths
+from ..common.errors import CheckpointError
 from ..common.labels import condition_label, method_label, set_label
 from ..scoring.comparison import compare_scores
+
+_LOGGED = ("epoch", "train_loss", "val_loss", "val_acc_10ms", "seconds", "audio_s_per_s")
 
 
 def differences(
@@ -18,31 +23,9 @@ def differences(
     conditions: Sequence[str] = ("note100",),
     tolerances_ms: Sequence[float] = (10,),
     test_set: str = "test",
-    bootstrap: Mapping[str, int] | None = None,
+    bootstrap: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return :func:`difference` for each condition, tolerance and pair, as a list in Markdown."""
-    return "\n".join(
-        "- "
-        + difference(
-            per_recording, *pair, condition=condition, tolerance_ms=tolerance_ms,
-            test_set=test_set, bootstrap=bootstrap,
-        )
-        for condition, tolerance_ms, pair in product(conditions, tolerances_ms, pairs)
-    )  # fmt: skip
-
-
-def difference(
-    per_recording: pd.DataFrame,
-    a: str,
-    b: str,
-    *,
-    condition: str = "note100",
-    tolerance_ms: float = 10,
-    test_set: str = "test",
-    calibrated: bool = False,
-    bootstrap: Mapping[str, int] | None = None,
-) -> str:
-    """Return one sentence on how method `a` differs from `b`, with its interval.
+    """Return how the first method of each pair differs from the second, a list in Markdown.
 
     Parameters
     ----------
@@ -54,27 +37,64 @@ def difference(
     Raises
     ------
     PianoAlignError
-        If either method was not run under this condition.
+        If a method was not run under a condition.
     """
-    found = compare_scores(
-        per_recording, a, b, condition, tolerance_ms,
-        test_set=test_set, calibrated=calibrated, **(bootstrap or {}),
-    )  # fmt: skip
-    if found.lo > 0:
-        verdict = f"{method_label(a)} is ahead"
-    elif found.hi < 0:
-        verdict = f"{method_label(b)} is ahead"
-    else:
-        verdict = "no clear difference"
     where = "" if test_set == "test" else f", {set_label(test_set)}"
-    where += ", offset-calibrated" if calibrated else ""
-    return (
-        f"{condition_label(condition)}, within {tolerance_ms:g} ms{where}: "
-        f"{method_label(a)} {100 * found.a:.1f} %, {method_label(b)} {100 * found.b:.1f} %, "
-        f"difference {_points(found.difference)} points "
-        f"[{_points(found.lo)}, {_points(found.hi)}]: {verdict}."
-    )
+    lines = []
+    for condition, ms, (a, b) in product(conditions, tolerances_ms, pairs):
+        found = compare_scores(
+            per_recording, a, b, condition, ms, test_set=test_set, **(bootstrap or {})
+        )
+        ahead = a if found.lo > 0 else b if found.hi < 0 else None
+        verdict = f"{method_label(ahead)} is ahead" if ahead else "no clear difference"
+        lines.append(
+            f"- {condition_label(condition)}, within {ms:g} ms{where}: "
+            f"{method_label(a)} {100 * found.a:.1f} %, {method_label(b)} {100 * found.b:.1f} %, "
+            f"difference {_points(found.difference)} points "
+            f"[{_points(found.lo)}, {_points(found.hi)}]: {verdict}."
+        )
+    return "\n".join(lines)
 
 
 def _points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def read_logs(paths: CorpusPaths, variants: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Return the training log of each variant, one row per epoch, from ``checkpoints/<corpus>``.
+
+    Raises
+    ------
+    CheckpointError
+        If a log is missing or lacks a column.
+    """
+    logs = {}
+    for variant in variants:
+        path = paths.checkpoints / f"{variant}.csv"
+        try:
+            logs[variant] = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: missing or corrupt; restore it from git") from error
+        missing = [column for column in _LOGGED if column not in logs[variant].columns]
+        if missing or logs[variant].empty:
+            raise CheckpointError(
+                f"{path}: no {', '.join(missing) or 'epoch'}; restore it from git"
+            )
+    return logs
+
+
+def kept_note(logs: Mapping[str, pd.DataFrame], planned_epochs: int) -> str:
+    """Return a sentence for the foot of a table: which epoch of each training was kept.
+
+    A training that stopped before its planned end never reached its lowest learning rates: its
+    accuracy can be too low for that reason alone.
+    """
+    parts = []
+    for name, log in logs.items():
+        kept = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
+        stopped = f", stopped early at {len(log)}" if len(log) < planned_epochs else ""
+        parts.append(f"{method_label(name)} {kept}{stopped}")
+    return (
+        f"Epoch kept of {planned_epochs} (lowest validation loss): {'; '.join(parts)}. A training "
+        "that stopped early or kept an early epoch may be short of its best."
+    )
