@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import PianoAlignError
+from .errors import CorpusError, PianoAlignError
 
 PACKAGE = Path(__file__).resolve().parents[1]  # pianoalign_lib/
 
@@ -56,6 +56,13 @@ def sha256_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def fetched(path: Path, corpus: str) -> Path:
+    """Return the path of a fetched file or folder; CorpusError if it is missing."""
+    if not path.exists():
+        raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus {corpus}'")
+    return path
 
 
 def _umask() -> int:

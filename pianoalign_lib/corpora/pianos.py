@@ -21,9 +21,9 @@ import pretty_midi
 import soundfile as sf
 
 from ..common.errors import CorpusError
+from ..common.files import fetched
 from ..io.audio import resample
 from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, note_table
-from .sources import fetched
 
 ATTACK_LEVEL = 0.05  # of the peak
 PEAK_WITHIN_S = 0.5

@@ -188,10 +188,3 @@ def corpus_folder(
         return folder
     problem = f"{folder}: no such folder" if named else f"{name} is not here"
     raise CorpusError(f"{problem}; {how_to_get}")
-
-
-def fetched(path: Path, corpus: str) -> Path:
-    """Return the path of a fetched file or folder; CorpusError if it is missing."""
-    if not path.exists():
-        raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus {corpus}'")
-    return path

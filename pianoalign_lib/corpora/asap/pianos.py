@@ -17,7 +17,7 @@ import soundfile as sf
 import soxr
 
 from ...common.errors import CorpusError
-from ...common.files import atomic_path
+from ...common.files import atomic_path, fetched
 from ...io.audio import SAMPLE_RATE
 from ...io.notes import LOWEST_PITCH, N_PITCHES, note_table
 from ..pianos import (
@@ -29,7 +29,6 @@ from ..pianos import (
     SoundFontPiano,
     measure_attack_s,
 )
-from ..sources import fetched
 
 FROM_NPM = ("fluid_r3", "musescore", "salamander_v3")
 GRID = 14  # velocities are first measured this far apart, then between where they differ

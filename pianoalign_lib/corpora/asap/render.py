@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...common.config import CorpusPaths, digest, topic
+from ...common.files import fetched
 from ..performances import Excerpt, read_performance, render_part
-from ..sources import corpus_folder, fetched, git_blob_id
+from ..sources import corpus_folder, git_blob_id
 from ..timing_errors import generator
 from .folder import HOW_TO_GET, VARIABLE, Performance, find_performances
 from .pianos import load_training_piano

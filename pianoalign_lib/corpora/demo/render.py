@@ -11,10 +11,10 @@ import numpy as np
 
 from ...common.config import CorpusPaths, digest, topic
 from ...common.errors import CorpusError
+from ...common.files import fetched
 from ..performances import Excerpt, read_performance, render_part
 from ..pianos import load_piano
 from ..rooms import add_noise, apply_room, draw_room, equalise
-from ..sources import fetched
 from ..timing_errors import generator
 
 
