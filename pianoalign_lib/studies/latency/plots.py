@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from ...common.errors import PianoAlignError
 from ...common.figure_style import INK, MUTED, line_style, method_style, style
 from ...common.labels import condition_label, method_label
-from ...figures.rows import select
+from ...figures.panels import select
 from .summary import LEAST_NOTES, SOFTWARE, grouped
 
 SHORT = {
