@@ -18,8 +18,7 @@ from ..common.errors import PianoAlignError
 from ..common.figure_style import INK, line_style, method_style
 from ..common.labels import condition_label, method_label, set_label, subject_label
 from ..scoring.metrics import TOLERANCES_MS
-from .panels import draw_histogram, draw_lines, draw_points, panels
-from .rows import accuracy, places, select
+from .panels import accuracy, draw_histogram, draw_lines, draw_points, panels, places, select
 
 
 def accuracy_curves(

@@ -17,8 +17,7 @@ from ..common.figure_style import save_figure as save_figure
 from ..common.labels import method_label, tempo_percent
 from ..io.notes import LOWEST_PITCH
 from .architecture import figure1_architecture as figure1_architecture
-from .panels import draw_image, panels, roll_extent
-from .rows import places, select
+from .panels import draw_image, panels, places, roll_extent, select
 
 LIMIT_MS = 40
 FLOOR_MS = 1.0

@@ -13,8 +13,7 @@ from ..common.errors import PianoAlignError
 from ..common.figure_style import INK, METHOD_STYLE, MUTED
 from ..common.labels import set_label
 from ..tables.tools import MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
-from .panels import panels
-from .rows import accuracy, places
+from .panels import accuracy, panels, places
 
 # Tools that no other figure shows, in colours and markers that no other tool here has.
 _LOOKS = {

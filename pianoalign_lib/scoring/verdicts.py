@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -75,8 +76,7 @@ class Evidence:
             raise NoEvidenceError(str(error)) from error
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(NamedTuple):
     """Our value and its interval as text, the verdict, and the reason for it."""
 
     ours: str

@@ -7,7 +7,7 @@ the table. Accuracies are those of ``metrics.csv``, raw (without calibration).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -67,11 +67,11 @@ def claims_table(
         Column("verdict", "Verdict", width="1.6cm"),
         Column("reason", "Reason", width="4.4cm"),
     ]
-    rows = []
-    for claim in CLAIMS:
-        found = _judge(claim, evidence, claim.compares & set(stopped_early))
-        judged = [found.ours, found.interval, found.verdict, found.reason]
-        rows.append([claim.id, claim.text, claim.paper, *judged])
+    judged = [_judge(claim, evidence, claim.compares & set(stopped_early)) for claim in CLAIMS]
+    rows = [
+        [claim.id, claim.text, claim.paper, *found]
+        for claim, found in zip(CLAIMS, judged, strict=True)
+    ]
     own = [
         _size_note(per_recording[per_recording["test_set"] == "test"]),
         "Accuracy for ±100 ms per note unless said otherwise; points are percentage points. A "
@@ -95,7 +95,7 @@ def _judge(claim: Claim, evidence: Evidence, unequal: Collection[str]) -> Judgem
         f"unequal trainings: that of {names} stopped early (see the epochs below); by the rule "
         f"alone: {found.verdict}; {found.reason}"
     )
-    return replace(found, verdict=NOT_TESTABLE, reason=reason)
+    return found._replace(verdict=NOT_TESTABLE, reason=reason)
 
 
 def _size_note(rows: pd.DataFrame) -> str:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.figure_style import INK, MUTED, line_style, method_style, style
 from pianoalign_lib.common.labels import condition_label, method_label
-from pianoalign_lib.figures.rows import select
+from pianoalign_lib.figures.panels import select
 
 from .summary import LEAST_NOTES, SOFTWARE, grouped
 
