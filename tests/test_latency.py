@@ -21,12 +21,12 @@ from pianoalign_lib.corpora import sounding
 from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.studies.latency import label_limit
-from pianoalign_lib.studies.latency import measure as latency
-from pianoalign_lib.studies.latency import plots as latency_plots
-from pianoalign_lib.studies.latency import summary as latency_summary
-from pianoalign_lib.studies.latency import tables as label_limit_tables
 from pianoalign_lib.tables.latex import latex
+from studies.latency import label_limit
+from studies.latency import measure as latency
+from studies.latency import plots as latency_plots
+from studies.latency import summary as latency_summary
+from studies.latency import tables as label_limit_tables
 
 CLOSE, AMBIENT = REAL_SETS
 

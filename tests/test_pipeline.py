@@ -188,7 +188,7 @@ def test_stages_depend_on_the_modules_they_use(pipeline: SimpleNamespace) -> Non
         if stage.frozen:
             continue
         used, common = modules_of(pipeline.prefix, name)
-        deps = [dep for dep in stage.deps if dep.startswith(("pianoalign_lib/", "benchmarks/"))]
+        deps = [dep for dep in stage.deps if dep.split("/")[0] in ("pianoalign_lib", "studies")]
         code = [dep for dep in deps if dep.endswith(".py") or (ROOT / dep).is_dir()]
         for path in used:
             if not any(path == dep or path.startswith(f"{dep}/") for dep in code):
@@ -208,7 +208,8 @@ def modules_of(prefix: str, name: str) -> tuple[set[str], set[str]]:
     else:
         family = name.partition("@")[0]
         entries, unused = CODE.get(prefix + family) or CODE[family]
-        files = [library / f"{entry}.py" for entry in entries]
+        places = [ROOT if each.startswith("studies/") else library for each in entries]
+        files = [place / f"{each}.py" for place, each in zip(places, entries, strict=True)]
     beside = tuple(f"{library}/{each}" for each in unused)
     found = {path.relative_to(ROOT).as_posix() for path in imported(files, beside)}
     common = {path for path in found if path.startswith("pianoalign_lib/common/")}

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ...common.labels import REAL_SETS, set_label
-from ...scoring import bootstrap
+from pianoalign_lib.common.labels import REAL_SETS, set_label
+from pianoalign_lib.scoring import bootstrap
 
 VELOCITY_EDGES = (1, 30, 45, 55, 70, 85, 128)  # a band holds its lower edge, not its upper one
 LEAST_NOTES = 20  # of a recording: with fewer, removing their median removes the spread as well

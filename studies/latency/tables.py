@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ...common.labels import condition_label, method_label, set_label
-from ...tables.model import Cell, Column, Missing, Name, Number, Percent, Table
+from pianoalign_lib.common.labels import condition_label, method_label, set_label
+from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
+
 from . import label_limit, summary
 
 Cells = dict[Column, Callable[[dict], Cell]]  # what each column makes of a row of the numbers

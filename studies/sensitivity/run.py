@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 from mir_eval.util import match_events
 
-from ...common.config import CorpusPaths, digest, topic
-from ...common.errors import ConfigError, CorpusError
-from ...common.files import PACKAGE, atomic_path, sha256_file
-from ...common.progress import progress
-from ...corpora.recordings import Recording, load_recording, read_index
-from ...crnn.inference import use_one_thread
-from ...scoring import bootstrap
-from ...scoring.metrics import EPSILON_S, count_hits
-from ...scoring.scores import write_scores
+from pianoalign_lib.common.config import CorpusPaths, digest, topic
+from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.crnn.inference import use_one_thread
+from pianoalign_lib.scoring import bootstrap
+from pianoalign_lib.scoring.metrics import EPSILON_S, count_hits
+from pianoalign_lib.scoring.scores import write_scores
+
 from .bench import Placed, prepare
 from .readings import READINGS, TOLERANCES_MS, Reading
 

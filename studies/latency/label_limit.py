@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ...scoring import bootstrap
-from ...scoring.metrics import EPSILON_S
+from pianoalign_lib.scoring import bootstrap
+from pianoalign_lib.scoring.metrics import EPSILON_S
+
 from .summary import SOFTWARE, enough, grouped, rank_correlation
 
 TOLERANCES_MS = (5, 10, 25, 50)
