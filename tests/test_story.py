@@ -184,8 +184,8 @@ def test_missing_and_incomplete_logs_are_named(toy_project):
 
 def test_every_source_has_a_licence_and_a_checksum():
     for package in read_packages("demo"):
-        assert len(package["licence"]) > 3
-        assert re.fullmatch("[0-9a-f]{64}", package["sha256"])
+        assert len(package.licence) > 3
+        assert re.fullmatch("[0-9a-f]{64}", package.sha256)
 
 
 # --- Pictures -------------------------------------------------------------------------------------

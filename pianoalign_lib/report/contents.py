@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,10 @@ class TableEntry:
     shows: str
     number: str = ""
     corpora: tuple[str, ...] = ()
+
+    def is_of(self, corpus: str) -> bool:
+        """Return whether a corpus has it."""
+        return not self.corpora or corpus in self.corpora
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,43 +59,37 @@ class Contents:
         return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class _Notebook:
+    """What the file says of a notebook."""
+
+    title: str
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 def read_contents(root: Path | None = None, corpus: str = "") -> Contents:
     """Return what ``results.yaml`` lists, or what of it a corpus has.
 
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not YAML, or has a wrong or missing key.
+    A file that is missing, is not YAML, or has a wrong or missing key is a `ConfigError`.
     """
     path = (root or project_root()) / FILE
     found = Contents({}, {}, {})
     try:
-        for notebook, listed in yaml.safe_load(path.read_text(encoding="utf-8")).items():
-            _add(found, corpus, notebook, **listed)
+        for name, keys in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            listed = _Notebook(**keys)
+            found.notebooks[name] = listed.title
+            for table, own in listed.tables.items():
+                found.tables[table] = TableEntry(notebook=name, **own)
+            for figure, own in listed.figures.items():
+                found.figures[figure] = FigureEntry(notebook=name, **own)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"{path}: cannot be read ({reason}); restore it from git") from error
     except (AttributeError, TypeError) as error:
         raise ConfigError(f"{path}: {error}; restore it from git") from error
-    return found
-
-
-def _add(
-    found: Contents,
-    corpus: str,
-    notebook: str,
-    *,
-    title: str,
-    tables: Mapping[str, dict[str, Any]] | None = None,
-    figures: Mapping[str, dict[str, Any]] | None = None,
-) -> None:
-    """Add what a notebook writes for a corpus (for any, if it is "")."""
-    found.notebooks[notebook] = title
-    for name, keys in (tables or {}).items():
-        entry = TableEntry(notebook=notebook, **keys)
-        if corpus in ("", *(entry.corpora or [corpus])):
-            found.tables[name] = entry
-    for name, keys in (figures or {}).items():
-        figure = FigureEntry(notebook=notebook, **keys)
-        if corpus in ("", *(figure.corpora or [corpus])):
-            found.figures[name] = figure
+    if not corpus:
+        return found
+    tables = {name: entry for name, entry in found.tables.items() if entry.is_of(corpus)}
+    figures = {name: entry for name, entry in found.figures.items() if entry.is_of(corpus)}
+    return Contents(found.notebooks, tables, figures)

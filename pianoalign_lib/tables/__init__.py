@@ -1,4 +1,4 @@
-"""From numbers to the tables that a reader sees, as CSV, Markdown and LaTeX with their provenance.
+"""From numbers to the tables that a reader sees, in files with their provenance.
 
 ``metrics.csv`` and the like enter; files in ``results/<corpus>/tables`` leave. May import
 ``common``, ``io``, ``corpora`` and ``scoring``.

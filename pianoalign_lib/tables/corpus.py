@@ -22,13 +22,7 @@ _PARTS = ("train", "validation", "test")  # the first rows of table 1a
 
 
 def table1_corpus(recordings: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
-    """Return what the corpus holds: one row per part and test set.
-
-    Parameters
-    ----------
-    recordings : DataFrame
-        All ``recordings.csv`` of the corpus, one below the other.
-    """
+    """Return what a corpus holds, given all its ``recordings.csv``: a row per part or test set."""
     test_sets = recordings["test_set"].fillna("")
     part = test_sets.where(test_sets != "", recordings["split"])
     rows: list[list[Cell]] = []
@@ -99,13 +93,7 @@ def table5_pianos(
 
 
 def table_cross_corpus(metrics: Mapping[str, pd.DataFrame], *, notes: Sequence[str] = ()) -> Table:
-    """Return the full CRNN trained on each corpus and tested on each, ±100 ms per note.
-
-    Parameters
-    ----------
-    metrics : mapping of corpus → DataFrame
-        The corpora's ``metrics.csv``.
-    """
+    """Return the full CRNN trained on each corpus and tested on each, by their ``metrics.csv``."""
     columns = [
         Column("trained_on", "Trained on"), Column("tested_on", "Tested on"), SET, *SIZE,
         *score_columns("raw_", "raw", TOLERANCES_MS), Column("raw_bias_ms", "Bias (ms)", "raw"),

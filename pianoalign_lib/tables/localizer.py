@@ -43,15 +43,7 @@ PAIRS = tuple(
 def table8_localizer(
     metrics: pd.DataFrame, *, test_sets: Sequence[str] = ("test",), notes: Sequence[str] = ()
 ) -> Table:
-    """Return the accuracy of the localizer with each ingredient removed or added.
-
-    Parameters
-    ----------
-    metrics : DataFrame
-        ``metrics.csv``; a method without results there is a row "not run".
-    test_sets
-        One block of rows each.
-    """
+    """Return the accuracy of the localizer with each ingredient removed or added."""
     keys = [(test_set, method, "note100") for test_set, method in product(test_sets, INGREDIENTS)]
     caption = (
         "Table 8. Ablations of the localizer: notes within a tolerance (%); "

@@ -45,11 +45,6 @@ def publish(
     """Write a table into the corpus's results, with its :func:`provenance`, and return it.
 
     The caption of a table on a part of a corpus says so: "partial: 80 of 85 recordings".
-
-    Raises
-    ------
-    PianoAlignError
-        If the provenance is incomplete or a file cannot be written.
     """
     found, whole = len(read_index(paths.split("eval"))), expected_recordings(paths.corpus, params)
     if whole is not None and found < whole:
@@ -60,13 +55,7 @@ def publish(
 
 
 def write_table(table: Table, folder: Path, provenance: Sequence[str]) -> list[Path]:
-    """Write ``<name>.csv``, ``.md``, ``.tex`` and ``.json``, each whole or not at all.
-
-    Raises
-    ------
-    PianoAlignError
-        If a file cannot be written.
-    """
+    """Write ``<name>.csv``, ``.md``, ``.tex`` and ``.json``; return their paths, in this order."""
     head = "".join(f"# {line}\n" for line in [table.caption, *table.notes, *provenance])
     texts = {
         "csv": head + table.frame().to_csv(index=False, lineterminator="\n"),
@@ -85,21 +74,14 @@ def provenance(
 ) -> list[str]:
     """Return what a table's numbers depend on, as lines of text in a fixed order.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; the ``eval`` part must have been rendered.
-    params
-        All of ``params.yaml``.
-    methods
-        The methods in the table. A variant counts with its checkpoint, ``hybrid`` with that of
-        the full network, ``<variant>_of_<corpus>`` with that of the other corpus, others with none.
+    Of the `methods` in the table, a variant counts with its checkpoint, ``hybrid`` with that of the
+    full network, ``<variant>_of_<corpus>`` with that of the other corpus, others with none.
 
     Raises
     ------
     CorpusError, CheckpointError, ConfigError
-        If the index, a checkpoint or a topic of the parameters is missing or corrupt, or if the
-        checkpoints were trained on different recordings.
+        If the index of the ``eval`` part, a checkpoint or a topic of the parameters is missing or
+        corrupt, or if the checkpoints were trained on different recordings.
     """
     parameters = {name: topic(params, name) for name in SHOWN}
     everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
@@ -147,10 +129,7 @@ def _checkpoints(paths: CorpusPaths, params: dict[str, Any], methods: Iterable[s
 def training_hash(paths: CorpusPaths) -> str:
     """Return the hash of the recordings that all released checkpoints were trained on.
 
-    Raises
-    ------
-    CheckpointError
-        If there is no checkpoint, one is corrupt, or they were trained on different recordings.
+    That there is none, or that they were trained on different ones, is a `CheckpointError`.
     """
     files = sorted(paths.checkpoints.glob("*.safetensors"))
     hashes = {file.stem: read_header(file)["corpus_sha256"] for file in files}
@@ -167,12 +146,8 @@ def training_hash(paths: CorpusPaths) -> str:
 def read_header(path: Path) -> dict[str, Any]:
     """Return what a checkpoint says of itself, and in ``n_weights`` how many weights it has.
 
-    The other keys are those of :class:`~pianoalign_lib.crnn.checkpoints.CheckpointInfo`.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing or corrupt.
+    The other keys are those of :class:`~pianoalign_lib.crnn.checkpoints.CheckpointInfo`. A missing
+    or corrupt file is a `CheckpointError`.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: not found; restore it from git or train it")
