@@ -153,6 +153,19 @@ def test_nothing_between_a_stored_score_and_a_page_loads_torch() -> None:
     subprocess.run([sys.executable, "-c", code, *wanted], cwd=PACKAGE.parent, check=True)
 
 
+def test_everything_fits_into_a_head() -> None:
+    """No module over 260 lines, half of them under 140, no function over 60."""
+    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES)
+    assert lengths[-1] <= 260
+    assert lengths[len(lengths) // 2] < 140
+    assert sum(lengths) <= 13_500
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= 60, f"{module_name(path)}:{node.lineno} {node.name}: {length}"
+
+
 def test_torch_stays_in_its_rooms() -> None:
     for path in MODULES:
         name = module_name(path)

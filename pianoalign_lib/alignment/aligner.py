@@ -8,6 +8,8 @@ point's name is the method's, in ``align(..., method=name)`` and ``pianoalign al
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -74,22 +76,29 @@ def align(
     spectra = compute_spectra(recording.source, recording.sample_rate)
     notes, copies = _struck_keys(score, rows)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
-    try:
+    with _named(recording.name, score.name, method):
         if other is None:
             found = localizer.locate(spectra, notes)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
+    placed = Placement(found.onset_s[copies], found.confidence[copies], found.status[copies])
+    return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
+
+
+@contextmanager
+def _named(audio: str, midi: str, method: str) -> Iterator[None]:
+    """Let errors say which files, or which method, they are about."""
+    try:
+        yield
     except InputError as error:
-        if recording.name in str(error) or score.name in str(error):
+        if audio in str(error) or midi in str(error):
             raise
-        raise InputError(f"{recording.name}, {score.name}: {error}") from error
+        raise InputError(f"{audio}, {midi}: {error}") from error
     except ImportError as error:
         raise ConfigError(
             f"method '{method}' needs the full installation ({error.name} is missing): see the "
             "README, or leave out the method"
         ) from error
-    placed = Placement(found.onset_s[copies], found.confidence[copies], found.status[copies])
-    return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 
 def _entry_point(method: str) -> EntryPoint:
