@@ -12,16 +12,20 @@ import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
-from .coarse import coarse_warp
+from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
+from .events import Events
 from .patches import Expected, grid_steps
 from .posterior import ABSENT, REACH_S, SHIFT_S
+from .refine import place_along, settle_course
 from .runner import Runner, load_runner
 from .spectra import LONG_FPS, Spectra
 
 PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
+PACE_FACTORS = (1.0, 0.5, 2.0)  # of the pace that the lengths say, tried in turn
+GOOD_SHARE = 0.6  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
@@ -44,14 +48,15 @@ class Located:
     status : np.ndarray [shape=(n,), dtype=object]
         ``aligned``; ``uncertain``: at the likeliest place, which is right more often than where
         the notes around it would put it; ``not heard``: where these put it.
-    warped : bool
-        Whether the coarse warp was needed.
+    structure : tuple[tuple[float, float, float, float], ...]
+        Stretches of the MIDI file in the order in which they are played: begin and end in the MIDI
+        file, begin and end in the recording, in seconds.
     """
 
     onset_s: np.ndarray
     confidence: np.ndarray
     status: np.ndarray
-    warped: bool
+    structure: tuple[tuple[float, float, float, float], ...]
 
 
 def locate(
@@ -90,19 +95,17 @@ def locate(
     order = np.lexsort((notes["pitch"], onset_s))
     pitch = notes["pitch"].to_numpy(np.int64)[order]
     velocity = notes["velocity"].to_numpy(np.float64)[order]
-    expected_s, warped = finder.expected(notes, onset_s[order], pitch, velocity)
-    found = finder.find(expected_s, pitch, velocity, tendency)
-    heard = np.mean(~np.isnan(found.onset_s))
+    result = finder.located(notes.iloc[order], onset_s[order], pitch, velocity, tendency)
+    heard = np.mean(result.status != "not heard")
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(
             f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
             "be of another piece, or of another part of it; check that the two belong together"
         )
-    result = finder.result(found, expected_s)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    onset, confidence, status = (part[back] for part in result)
-    return Located(onset, confidence, status, warped)
+    arrays = (result.onset_s[back], result.confidence[back], result.status[back])
+    return Located(*arrays, result.structure)
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,50 @@ class _Finder:
     runner: Runner
     joint: bool
 
-    def expected(self, notes, onset_s, pitch, velocity) -> tuple[np.ndarray, bool]:
-        """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
+    def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Located:
+        """Find notes, sorted by onset, where they are or along the best course through them."""
         heard = self._heard_share(onset_s, pitch, velocity)
-        if heard >= CLOSE_SHARE:
-            return onset_s, False
-        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(onset_s))
-        if self._heard_share(warped_s, pitch, velocity) <= heard + WARP_GAIN:
-            return onset_s, False
-        return warped_s, True
+        if heard < CLOSE_SHARE:
+            best, along = heard + WARP_GAIN, None
+            for factor in PACE_FACTORS:
+                course = find_course(self.spectra, notes, factor)
+                rows, events = settle_course(self.spectra, course, onset_s, pitch)
+                if len(rows) < 2:
+                    continue
+                by_time = np.argsort(events.time_s[events.of_note], kind="stable")
+                time_s = events.time_s[events.of_note][by_time]
+                part = rows[by_time]
+                share = self._heard_share(time_s, pitch[part], velocity[part])
+                share *= len(rows) / len(onset_s)
+                if share > best:
+                    best, along = share, (course, rows, events)
+                if best > GOOD_SHARE:
+                    break
+            if along is not None:
+                return self._along(*along, onset_s, pitch, velocity)
+        found = self.find(onset_s, pitch, velocity, tendency)
+        whole = ((onset_s[0], onset_s[-1], onset_s[0], onset_s[-1]),)
+        return Located(*self.result(found, onset_s), whole)
+
+    def _along(self, course: Course, rows, events: Events, onset_s, pitch, velocity) -> Located:
+        """Place the notes along a course; those that it leaves out between their neighbours."""
+        placed = place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
+        found = placed.decoded
+        heard = ~np.isnan(found.onset_s)
+        confidence = np.full(len(onset_s), 1.0 - UNCERTAIN)
+        confidence[rows] = self.runner.confidence(found.probability)
+        aligned = (confidence[rows] > UNCERTAIN) & (found.absent < DOUBT * found.probability)
+        status = np.full(len(onset_s), "not heard", dtype=object)
+        status[rows] = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
+        at_s = np.where(heard, found.onset_s, placed.event_s)
+        by_onset = np.argsort(rows)
+        time_s = np.interp(onset_s, onset_s[rows][by_onset], at_s[by_onset])
+        time_s[rows] = at_s
+        structure = tuple(
+            (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
+            for part in course.stretches
+        )
+        return Located(np.maximum(time_s, 0.0), confidence, status, structure)
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
