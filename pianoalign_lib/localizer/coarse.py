@@ -87,7 +87,9 @@ class Course:
         return expected_s, stretch
 
 
-def find_course(spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0) -> Course:
+def find_course(
+    spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0, jumps: bool = True
+) -> Course:
     """Follow a recording through a MIDI file, at rising frame rates.
 
     Only the slowest rate compares every frame with every frame; each faster one looks in a band
@@ -103,6 +105,8 @@ def find_course(spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0) -> C
     factor
         How many times slower the recording is taken to be than the two lengths say; what the path
         then says of it is followed.
+    jumps
+        False: one stretch, whatever the recording leaves out or repeats.
     """
     notes = notes.sort_values("onset_s", kind="stable")
     start_s = float(notes["onset_s"].iloc[0])
@@ -116,9 +120,9 @@ def find_course(spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0) -> C
     guess = min(max(guess, SLOWEST), FASTEST)
     n_cells = (spectra.duration_s * LONG_FPS / FINEST) ** 2
     steps = _steps(n_cells * max(1.0, 1.0 / guess))
-    pace, path = _free_path(spectra, arrays, pitch, guess, steps[0])
+    pace, path = _free_path(spectra, arrays, pitch, guess, steps[0], jumps)
     for before, frames in zip(steps[:-1], steps[1:], strict=True):
-        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames)
+        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jumps)
     frame_s = steps[-1] / LONG_FPS
     stretches = []
     for audio, score in path.pieces(max(3, round(SAME_S * pace / frame_s))):
@@ -143,14 +147,16 @@ def _score_at(arrays, pitch, pace: float, frame_s: float):
     return score_rolls(onset_s * pace, offset_s * pace, pitch, velocity, frame_s)
 
 
-def _free_path(spectra: Spectra, arrays, pitch, pace: float, frames: int) -> tuple[float, Path]:
+def _free_path(
+    spectra: Spectra, arrays, pitch, pace: float, frames: int, jumps: bool
+) -> tuple[float, Path]:
     """Return the path with everything compared, and the pace that it was found at."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
     frame_s = frames / LONG_FPS
     for search in range(MOST_SEARCHES):
         score = _score_at(arrays, pitch, pace, frame_s)
         everywhere = np.zeros(len(audio.rise), np.int64)
-        path = follow(audio, score, everywhere, len(score.rise), frame_s)
+        path = follow(audio, score, everywhere, len(score.rise), frame_s, jumps)
         better = min(max(pace * _slope(path), SLOWEST), FASTEST)
         if abs(np.log(better / pace)) < SAME_PACE or search == MOST_SEARCHES - 1:
             break
@@ -168,7 +174,7 @@ def _slope(path: Path) -> float:
 
 
 def _banded_path(
-    spectra: Spectra, arrays, pitch, pace: float, path: Path, before: int, frames: int
+    spectra: Spectra, arrays, pitch, pace: float, path: Path, before: int, frames: int, jumps: bool
 ) -> Path:
     """Return the path at a faster rate, around a slower one."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
@@ -183,4 +189,4 @@ def _banded_path(
     outside = time - time.clip(path.audio[0], path.audio[-1] + 1)
     centre = (place + 0.5 + outside) * ratio
     first = np.rint(centre - width / 2).astype(np.int64).clip(0, len(score.rise) - width)
-    return follow(audio, score, first, width, frame_s)
+    return follow(audio, score, first, width, frame_s, jumps)

@@ -83,7 +83,9 @@ def _candidates(onset_s: np.ndarray, probability: np.ndarray) -> tuple[np.ndarra
     rows = np.arange(len(bins))[:, None]
     offsets = np.arange(-PEAK_REACH, PEAK_REACH + 1) * BIN_S
     around = windows[rows, best]
-    shift_s = (best - n_bins / 2) * BIN_S + (around * offsets).sum(axis=2) / (around.sum(axis=2) + LEAST)
+    shift_s = (best - n_bins / 2) * BIN_S + (around * offsets).sum(axis=2) / (
+        around.sum(axis=2) + LEAST
+    )
     time_s = grid_steps(onset_s)[:, None] / LONG_FPS + shift_s
     score = peak[rows, best]
     absent = probability[:, -1:]

@@ -14,9 +14,9 @@ import numpy as np
 
 from .rolls import Rolls
 
-STEP_COSTS = (0.05, 0.0, 0.075, 0.15)  # of staying, and of going on by one to three frames
+STEP_COSTS = (0.075, 0.0, 0.11, 0.22)  # of staying, and of going on by one to three frames
 # In gains of a frame of 0.1 s, about a fifth each where the music fits:
-JUMP_COST = 8.0
+JUMP_COST = 12.0
 PAUSE_COST = 2.0
 EDGE_COST = 20.0  # of beginning or ending elsewhere than the score does
 BLOCK = 256  # frames of the recording whose gains are in memory at a time
@@ -48,7 +48,9 @@ class Path:
         return list(zip(np.split(self.audio, cuts), np.split(self.score, cuts), strict=True))
 
 
-def follow(audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float) -> Path:
+def follow(
+    audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, jumps: bool = True
+) -> Path:
     """Find the path of the greatest gain.
 
     Parameters
@@ -61,11 +63,15 @@ def follow(audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: f
         Of the band; that of the score to leave nothing out.
     frame_s
         Seconds per frame, which the prices depend on.
+    jumps
+        False: the score is played from its beginning to its end.
     """
     n_audio, n_score = len(audio.rise), len(score.rise)
     jump_cost, pause_cost, edge_cost = (
         np.float32(cost * 0.1 / frame_s) for cost in (JUMP_COST, PAUSE_COST, EDGE_COST)
     )
+    if not jumps:
+        jump_cost = np.float32(np.inf)
     entry = np.full(n_score, -edge_cost, np.float32)
     entry[:2] = 0.0
     # Two frames to the left and right, so that no step needs a test for the edge.

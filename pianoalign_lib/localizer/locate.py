@@ -6,7 +6,7 @@ second decoding knows that. If each note is off by an error of its own, it chang
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ import pandas as pd
 from ..common.errors import InputError
 from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
-from .events import Events
+from .events import moved, singled, smoothed
 from .patches import Expected, grid_steps
 from .posterior import ABSENT, REACH_S, SHIFT_S
-from .refine import place_along, settle_course
+from .refine import Placed, place_along, settle_course
 from .runner import Runner, load_runner
 from .spectra import LONG_FPS, Spectra
 
@@ -25,7 +25,9 @@ PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
 PACE_FACTORS = (1.0, 0.5, 2.0)  # of the pace that the lengths say, tried in turn
-GOOD_SHARE = 0.6  # of the probed notes heard: no other pace is tried
+LEAST_SHARE = 0.5  # of the probed notes heard along a course; wrong pairs: up to 0.45
+JUMPS_GAIN = 0.005  # by which notes must be heard better along a course with jumps
+GOOD_SHARE = 0.7  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
@@ -120,47 +122,72 @@ class _Finder:
     def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Located:
         """Find notes, sorted by onset, where they are or along the best course through them."""
         heard = self._heard_share(onset_s, pitch, velocity)
-        if heard < CLOSE_SHARE:
-            best, along = heard + WARP_GAIN, None
-            for factor in PACE_FACTORS:
-                course = find_course(self.spectra, notes, factor)
-                rows, events = settle_course(self.spectra, course, onset_s, pitch)
-                if len(rows) < 2:
-                    continue
-                by_time = np.argsort(events.time_s[events.of_note], kind="stable")
-                time_s = events.time_s[events.of_note][by_time]
-                part = rows[by_time]
-                share = self._heard_share(time_s, pitch[part], velocity[part])
-                share *= len(rows) / len(onset_s)
-                if share > best:
-                    best, along = share, (course, rows, events)
-                if best > GOOD_SHARE:
-                    break
-            if along is not None:
-                return self._along(*along, onset_s, pitch, velocity)
-        found = self.find(onset_s, pitch, velocity, tendency)
-        whole = ((onset_s[0], onset_s[-1], onset_s[0], onset_s[-1]),)
-        return Located(*self.result(found, onset_s), whole)
-
-    def _along(self, course: Course, rows, events: Events, onset_s, pitch, velocity) -> Located:
-        """Place the notes along a course; those that it leaves out between their neighbours."""
-        placed = place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
-        found = placed.decoded
-        heard = ~np.isnan(found.onset_s)
-        confidence = np.full(len(onset_s), 1.0 - UNCERTAIN)
-        confidence[rows] = self.runner.confidence(found.probability)
-        aligned = (confidence[rows] > UNCERTAIN) & (found.absent < DOUBT * found.probability)
-        status = np.full(len(onset_s), "not heard", dtype=object)
-        status[rows] = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
-        at_s = np.where(heard, found.onset_s, placed.event_s)
-        by_onset = np.argsort(rows)
-        time_s = np.interp(onset_s, onset_s[rows][by_onset], at_s[by_onset])
-        time_s[rows] = at_s
-        structure = tuple(
-            (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
-            for part in course.stretches
+        found = (
+            self._best_way(notes, onset_s, pitch, velocity, heard) if heard < CLOSE_SHARE else None
         )
-        return Located(np.maximum(time_s, 0.0), confidence, status, structure)
+        if found is None:
+            placed = self.find(onset_s, pitch, velocity, tendency)
+            whole = ((onset_s[0], onset_s[-1], onset_s[0], onset_s[-1]),)
+            return Located(*self.result(placed, onset_s), whole)
+        course, rows, events, smooth = found
+        expected_s = events.time_s[events.of_note]
+        if smooth:
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            settled = np.full(len(rows), np.nan)
+            settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
+            events = replace(events, time_s=smoothed(moved(events, settled)))
+            rows, expected_s = found[1], events.time_s[events.of_note]
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            parts = self.result(placed, expected_s)
+        else:
+            parts = self._judged(
+                place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
+            )
+        return _with_rest(onset_s, rows, parts, course)
+
+    def _best_way(self, notes, onset_s, pitch, velocity, heard: float):
+        """Return the course, the notes on it and their events' times that are heard best.
+
+        None if the input as it is fits no worse. Events take each their own time, as in a score's
+        performance, or a smooth tempo's, as in a performance whose notes are loose.
+        """
+        best, way = heard + WARP_GAIN, None
+        for factor in PACE_FACTORS:
+            for jumps in (False, True):
+                course = find_course(self.spectra, notes, factor, jumps)
+                rows, events = settle_course(self.spectra, course, onset_s, pitch)
+                if len(rows) < 2 or (jumps and len(course.stretches) == 1):
+                    continue
+                gain = JUMPS_GAIN if jumps else 0.0
+                single = singled(events, onset_s[rows])
+                for times in (replace(single, time_s=smoothed(single)), events):
+                    time_s = times.time_s[times.of_note]
+                    order = np.argsort(time_s, kind="stable")
+                    part = rows[order]
+                    share = self._heard_share(time_s[order], pitch[part], velocity[part])
+                    whole = share * len(rows) / len(onset_s)
+                    if share > LEAST_SHARE and whole > best + gain:
+                        best, way = whole, (course, rows, times, times is not events)
+                        gain = 0.0
+                if best > CLOSE_SHARE:
+                    break
+            if best > GOOD_SHARE:
+                break
+        return way
+
+    def _judged(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return onset, confidence and status of each note along a course."""
+        found = placed.decoded
+        confidence = self.runner.confidence(found.probability)
+        heard = ~np.isnan(found.onset_s)
+        aligned = (confidence > UNCERTAIN) & (found.absent < DOUBT * found.probability)
+        status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
+        onset_s = np.where(heard, found.onset_s, placed.event_s)
+        return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
@@ -209,6 +236,22 @@ class _Finder:
         centre_s, _ = _tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
+
+
+def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Located:
+    """Return what was found of all notes; those that are not played lie between their neighbours."""
+    at_s, confidence, status = parts
+    everywhere = np.full(len(onset_s), 1.0 - UNCERTAIN)
+    statuses = np.full(len(onset_s), "not heard", dtype=object)
+    everywhere[rows], statuses[rows] = confidence, status
+    order = np.argsort(rows)
+    time_s = np.interp(onset_s, onset_s[rows][order], at_s[order])
+    time_s[rows] = at_s
+    structure = tuple(
+        (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
+        for part in course.stretches
+    )
+    return Located(time_s, everywhere, statuses, structure)
 
 
 def _with_rate(posterior: np.ndarray) -> np.ndarray:

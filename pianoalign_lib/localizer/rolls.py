@@ -103,8 +103,7 @@ def recording_rolls(levels: np.ndarray, reference: float, frames: int) -> Rolls:
         rises.append(_sums(strength, frames // HOP))
         inside = part[lead : lead + n : HOP]
         helds.append(_sums(np.maximum(inside, quiet) - quiet, frames // HOP))
-    rise, weight = _directions(np.concatenate(rises))
-    return Rolls(rise, _directions(np.concatenate(helds))[0], weight)
+    return _rolls(np.concatenate(rises), np.concatenate(helds))
 
 
 def _sums(values: np.ndarray, together: int) -> np.ndarray:
@@ -134,8 +133,16 @@ def score_rolls(
         np.add.at(held, (begin[inside], row[inside]), strength)
         np.add.at(held, (end[inside], row[inside]), -strength)
     held = np.cumsum(held[:-1], axis=0)
+    return _rolls(rise, held)
+
+
+def _rolls(rise: np.ndarray, held: np.ndarray) -> Rolls:
+    """Return the directions of both; silence has none, so that it fits nothing."""
+    silent = held.sum(axis=1) <= 0.5
     rise, weight = _directions(rise)
-    return Rolls(rise, _directions(held)[0], weight)
+    held, _ = _directions(held)
+    rise[silent] = held[silent] = 0.0
+    return Rolls(rise, held, weight)
 
 
 def _directions(strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
