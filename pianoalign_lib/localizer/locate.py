@@ -31,6 +31,7 @@ GOOD_SHARE = 0.7  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
+RIGHT_ODDS = 3.0  # log odds below which a note along a course is to be checked
 DOUBT = 0.35  # chance of "not heard", over that of the onset, above which a note is to be checked
 TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
 LOWEST_RATE = 0.002
@@ -184,7 +185,7 @@ class _Finder:
         found = placed.decoded
         confidence = self.runner.confidence(found.probability)
         heard = ~np.isnan(found.onset_s)
-        aligned = (confidence > UNCERTAIN) & (found.absent < DOUBT * found.probability)
+        aligned = (confidence > UNCERTAIN) & (placed.right() > RIGHT_ODDS)
         status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
         onset_s = np.where(heard, found.onset_s, placed.event_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
