@@ -6,26 +6,33 @@ second decoding knows that. If each note is off by an error of its own, it chang
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
 from ..io.placement import Placement
-from .coarse import coarse_warp
+from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
+from .events import moved, singled, smoothed
 from .patches import Expected, grid_steps
 from .posterior import ABSENT, REACH_S, SHIFT_S
+from .refine import Placed, place_along, settle_course
 from .runner import Runner, load_runner
 from .spectra import LONG_FPS, Spectra
 
 PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
+PACE_FACTORS = (1.0, 0.5, 2.0)  # of the pace that the lengths say, tried in turn
+LEAST_SHARE = 0.5  # of the probed notes heard along a course; wrong pairs: up to 0.45
+JUMPS_GAIN = 0.005  # by which notes must be heard better along a course with jumps
+GOOD_SHARE = 0.7  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
+RIGHT_ODDS = 3.0  # log odds below which a note along a course is to be checked
 DOUBT = 0.35  # chance of "not heard", over that of the onset, above which a note is to be checked
 TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
 LOWEST_RATE = 0.002
@@ -40,10 +47,16 @@ class Located(Placement):
     The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
     which is not heard was not played. An uncertain note is at the likeliest place, which is right
     more often than where the notes around it would put it; one that is not heard is where these put
-    it. `warped` tells whether the coarse warp was needed.
+    it.
+
+    Attributes
+    ----------
+    structure : tuple[tuple[float, float, float, float], ...]
+        Stretches of the MIDI file in the order in which they are played: begin and end in the MIDI
+        file, begin and end in the recording, in seconds. Empty if the input is close already.
     """
 
-    warped: bool = False
+    structure: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def locate(
@@ -82,19 +95,17 @@ def locate(
     order = np.lexsort((notes["pitch"], onset_s))
     pitch = notes["pitch"].to_numpy(np.int64)[order]
     velocity = notes["velocity"].to_numpy(np.float64)[order]
-    expected_s, warped = finder.expected(notes, onset_s[order], pitch, velocity)
-    found = finder.find(expected_s, pitch, velocity, tendency)
-    heard = np.mean(~np.isnan(found.onset_s))
+    result = finder.located(notes.iloc[order], onset_s[order], pitch, velocity, tendency)
+    heard = np.mean(result.status != "not heard")
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(
             f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
             "be of another piece, or of another part of it; check that the two belong together"
         )
-    result = finder.result(found, expected_s)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    onset, confidence, status = (part[back] for part in result)
-    return Located(onset, confidence, status, warped=warped)
+    arrays = (result.onset_s[back], result.confidence[back], result.status[back])
+    return Located(*arrays, structure=result.structure)
 
 
 @dataclass(frozen=True)
@@ -106,15 +117,74 @@ class _Finder:
     runner: Runner
     joint: bool
 
-    def expected(self, notes, onset_s, pitch, velocity) -> tuple[np.ndarray, bool]:
-        """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
+    def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Located:
+        """Find notes, sorted by onset, where they are or along the best course through them."""
         heard = self._heard_share(onset_s, pitch, velocity)
-        if heard >= CLOSE_SHARE:
-            return onset_s, False
-        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(onset_s))
-        if self._heard_share(warped_s, pitch, velocity) <= heard + WARP_GAIN:
-            return onset_s, False
-        return warped_s, True
+        found = (
+            self._best_way(notes, onset_s, pitch, velocity, heard) if heard < CLOSE_SHARE else None
+        )
+        if found is None:
+            placed = self.find(onset_s, pitch, velocity, tendency)
+            return Located(*self.result(placed, onset_s))
+        course, rows, events, smooth = found
+        expected_s = events.time_s[events.of_note]
+        if smooth:
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            settled = np.full(len(rows), np.nan)
+            settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
+            events = replace(events, time_s=smoothed(moved(events, settled)))
+            rows, expected_s = found[1], events.time_s[events.of_note]
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            parts = self.result(placed, expected_s)
+        else:
+            parts = self._judged(
+                place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
+            )
+        return _with_rest(onset_s, rows, parts, course)
+
+    def _best_way(self, notes, onset_s, pitch, velocity, heard: float):
+        """Return the course, the notes on it and their events' times that are heard best.
+
+        None if the input as it is fits no worse. Events take each their own time, as in a score's
+        performance, or a smooth tempo's, as in a performance whose notes are loose.
+        """
+        best, way = heard + WARP_GAIN, None
+        for factor in PACE_FACTORS:
+            for jumps in (False, True):
+                course = find_course(self.spectra, notes, factor, jumps)
+                rows, events = settle_course(self.spectra, course, onset_s, pitch)
+                if len(rows) < 2 or (jumps and len(course.stretches) == 1):
+                    continue
+                gain = JUMPS_GAIN if jumps else 0.0
+                single = singled(events, onset_s[rows])
+                for times in (replace(single, time_s=smoothed(single)), events):
+                    time_s = times.time_s[times.of_note]
+                    order = np.argsort(time_s, kind="stable")
+                    part = rows[order]
+                    share = self._heard_share(time_s[order], pitch[part], velocity[part])
+                    whole = share * len(rows) / len(onset_s)
+                    if share > LEAST_SHARE and whole > best + gain:
+                        best, way = whole, (course, rows, times, times is not events)
+                        gain = 0.0
+                if best > CLOSE_SHARE:
+                    break
+            if best > GOOD_SHARE:
+                break
+        return way
+
+    def _judged(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return onset, confidence and status of each note along a course."""
+        found = placed.decoded
+        confidence = self.runner.confidence(found.probability)
+        heard = ~np.isnan(found.onset_s)
+        aligned = (confidence > UNCERTAIN) & (placed.right() > RIGHT_ODDS)
+        status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
+        onset_s = np.where(heard, found.onset_s, placed.event_s)
+        return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
@@ -163,6 +233,22 @@ class _Finder:
         centre_s, _ = _tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
+
+
+def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Located:
+    """Return what was found of all notes; those that are not played lie between their neighbours."""
+    at_s, confidence, status = parts
+    everywhere = np.full(len(onset_s), 1.0 - UNCERTAIN)
+    statuses = np.full(len(onset_s), "not heard", dtype=object)
+    everywhere[rows], statuses[rows] = confidence, status
+    order = np.argsort(rows)
+    time_s = np.interp(onset_s, onset_s[rows][order], at_s[order])
+    time_s[rows] = at_s
+    structure = tuple(
+        (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
+        for part in course.stretches
+    )
+    return Located(time_s, everywhere, statuses, structure=structure)
 
 
 def _with_rate(posterior: np.ndarray) -> np.ndarray:
