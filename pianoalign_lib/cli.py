@@ -88,6 +88,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
     _add(commands, "latency", _latency, "measure how long after its label a note sounds")
     _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
+    robustness = _add(commands, "robustness", _robustness, "align scores, cuts, repeats, any tempo")
+    robustness.add_argument("--part", choices=("test", "development"), default="test")
+    robustness.add_argument("--methods", nargs="+", help="default: those of params.yaml")
+    robustness.add_argument("--conditions", nargs="+", help="default: all")
+    robustness.add_argument("--drawn", action="store_true", help="cases drawn at random instead")
     localizer = commands.add_parser("localizer", help="train the aligner that is released")
     localizer_steps = localizer.add_subparsers(required=True, metavar="STEP")
     _add(localizer_steps, "prepare", _localizer_prepare, "augment recordings, compute spectra")
@@ -221,6 +226,17 @@ def _sensitivity(arguments: argparse.Namespace) -> None:
 
     paths, params = _corpus(arguments)
     run_sensitivity(paths, params, arguments.jobs)
+
+
+def _robustness(arguments: argparse.Namespace) -> None:
+    from .studies.robustness.run import run_drawn, run_robustness
+
+    paths, params = _corpus(arguments)
+    if arguments.drawn:
+        print(run_drawn(paths, params, arguments.jobs).to_string())
+        return
+    options = {name: getattr(arguments, name) for name in ("part", "methods", "conditions")}
+    print(run_robustness(paths, params, arguments.jobs, **options).round(4).to_string())
 
 
 def _localizer_prepare(arguments: argparse.Namespace) -> None:
