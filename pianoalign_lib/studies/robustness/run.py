@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...common.config import CorpusPaths, digest, topic
-from ...common.errors import CorpusError, InputError
+from ...common.errors import CorpusError
 from ...common.files import PACKAGE, atomic_path, sha256_file
 from ...common.progress import progress
 from ...corpora.recordings import Recording, load_recording, read_index
@@ -72,6 +72,8 @@ def materials(paths: CorpusPaths, params: dict[str, Any], part: str) -> tuple[li
             if item.test_set in wanted["test_sets"] and place not in seen:
                 seen.add(place)
                 found.append(Material(item.recording, item.test_set, recording=item))
+    if not found:
+        raise CorpusError(missing or f"{paths.corpus}: nothing to align in the part '{part}'")
     return found, missing
 
 
