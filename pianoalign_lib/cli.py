@@ -235,7 +235,7 @@ def _robustness(arguments: argparse.Namespace) -> None:
     if arguments.drawn:
         print(run_drawn(paths, params, arguments.jobs).to_string())
         return
-    options = {name: getattr(arguments, name) for name in ("part", "methods", "conditions")}
+    options = {"part": arguments.part, "methods": arguments.methods, "names": arguments.conditions}
     print(run_robustness(paths, params, arguments.jobs, **options).round(4).to_string())
 
 

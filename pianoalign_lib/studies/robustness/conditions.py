@@ -3,195 +3,184 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
+from scipy.signal import resample_poly
 
-from ...corpora.rooms import add_noise
 from ...corpora.timing_errors import Condition, perturb
 from . import cases
 from .cases import Case
 
-PASSAGE_S = 15.0
-REST_S = (0.5, 40.0)
-START_S = (0.0, 10.0)
+PASSAGE_S = 15.0  # what is played or written twice
+CUT_S = (3.0, 12.0)
+START_S = (0.0, 10.0)  # before the MIDI's first note
 TICK_S = 1 / 960
 Build = Callable[[Case, np.random.Generator], Case]
 
 
-def start(given: Case, rng: np.random.Generator) -> Case:
-    """Start the MIDI elsewhere, at a random fraction of a frame."""
-    shift_s = rng.uniform(*START_S) - float(given.notes["onset_s"].min())
-    return cases.retime(given, lambda time_s: np.maximum(time_s + shift_s, 0.0))
+def _tempo(factor: float) -> Build:
+    return lambda given, rng: cases.warped(given, lambda time_s: time_s / factor)
 
 
-def tempo(factor: float) -> Build:
-    """Play the MIDI at another tempo, from another start."""
-    return lambda given, rng: start(cases.retime(given, lambda time_s: time_s / factor), rng)
-
-
-def drift(given: Case, rng: np.random.Generator) -> Case:
-    """Let the MIDI's tempo wander by up to 10 % over 15 to 60 s."""
+def _drift(given: Case, rng: np.random.Generator) -> Case:
     moved = perturb(given.notes, Condition("drift", drift_percent=10.0), rng)
-    return start(Case(given.audio, moved, given.truths), rng)
+    return cases.retimed(given, moved["onset_s"], moved["offset_s"])
 
 
-def rubato(given: Case, rng: np.random.Generator) -> Case:
-    """Let the MIDI's tempo wander by half and by double over 2 to 10 s."""
-    end_s = float(given.notes["offset_s"].max()) + 1.0
-    knots_s = np.cumsum(np.r_[0.0, rng.uniform(2.0, 10.0, int(end_s / 2.0) + 2)])
-    time_s = np.arange(0.0, end_s, 0.05)
+def _rubato(given: Case, rng: np.random.Generator) -> Case:
+    time_s = np.arange(0.0, float(given.notes["offset_s"].max()) + 1.0, 0.05)
+    knots_s = np.cumsum(rng.uniform(2.0, 10.0, int(time_s[-1] / 2.0) + 2))
     pace = np.exp(np.interp(time_s, knots_s, rng.normal(0.0, 0.25, len(knots_s)).clip(-0.7, 0.7)))
-    warped_s = np.r_[0.0, np.cumsum(pace[1:] * 0.05)]
-    return start(cases.retime(given, lambda t: np.interp(t, time_s, warped_s)), rng)
+    warped_s = np.cumsum(pace * 0.05)
+    return cases.warped(given, lambda each_s: np.interp(each_s, time_s, warped_s))
 
 
-def noise_before(given: Case, rng: np.random.Generator) -> Case:
-    """Put 25 s of noise, 20 dB below the music, before it."""
-    before = np.zeros(round(25.0 * cases.SAMPLE_RATE), np.float32)
-    level = add_noise(given.audio, 20.0, rng) - given.audio
-    before += np.resize(level, len(before))
-    truths = tuple(true_s + 25.0 for true_s in given.truths)
-    return start(Case(np.concatenate([before, given.audio]), given.notes, truths), rng)
-
-
-def _length_s(given: Case) -> float:
-    return len(given.audio) / cases.SAMPLE_RATE
-
-
-def _place(given: Case, rng: np.random.Generator, low: float = 0.3, high: float = 0.7) -> float:
-    return cases.quiet_place(given, rng.uniform(low, high) * _length_s(given))
+def _place(given: Case, rng: np.random.Generator, low: float, high: float) -> float:
+    """Return a quiet place between two shares of the recording."""
+    return cases.quiet_place(given, rng.uniform(low, high) * given.duration_s)
 
 
 def _passage(given: Case, rng: np.random.Generator, length_s: float) -> tuple[float, float]:
     """Return start and end of a passage of about a length, between quiet places."""
-    whole_s = _length_s(given)
-    length_s = min(length_s, 0.3 * whole_s)
-    first_s = cases.quiet_place(given, rng.uniform(0.25, 0.45) * whole_s)
+    length_s = min(length_s, 0.3 * given.duration_s)
+    first_s = _place(given, rng, 0.25, 0.45)
     last_s = cases.quiet_place(given, first_s + length_s, min(4.0, length_s / 2))
-    return (first_s, last_s) if last_s > first_s else (first_s, first_s + length_s)
+    return first_s, max(last_s, first_s + length_s / 2)
 
 
-def part_of_midi(given: Case, rng: np.random.Generator) -> Case:
-    """Give only the middle of the MIDI."""
-    bounds = _place(given, rng, 0.2, 0.35), _place(given, rng, 0.65, 0.8)
-    return start(cases.part_of_midi(given, *bounds), rng)
+def _noise_before(given: Case, rng: np.random.Generator) -> Case:
+    return cases.spliced_audio(given, [25.0, (0.0, given.duration_s)], rng, level=0.01)
 
 
-def part_of_recording(given: Case, rng: np.random.Generator) -> Case:
-    """Give only the middle of the recording."""
-    bounds = _place(given, rng, 0.2, 0.35), _place(given, rng, 0.65, 0.8)
-    return start(cases.splice(given, [bounds], rng), rng)
+def _part_of_midi(given: Case, rng: np.random.Generator) -> Case:
+    return cases.spliced_midi(given, [(_place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8))])
 
 
-def rest(low_s: float, high_s: float) -> Build:
-    """Make a rest of the recording longer by between `low_s` and `high_s`."""
+def _part_of_recording(given: Case, rng: np.random.Generator) -> Case:
+    part = _place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8)
+    return cases.spliced_audio(given, [part], rng)
 
+
+def _rest_longer(low_s: float, high_s: float) -> Build:
     def build(given: Case, rng: np.random.Generator) -> Case:
-        place_s, pause_s = _place(given, rng), rng.uniform(low_s, high_s)
-        pieces = [(0.0, place_s), pause_s, (place_s, _length_s(given))]
-        return start(cases.splice(given, pieces, rng), rng)
+        place_s = _place(given, rng, 0.3, 0.7)
+        pieces = [(0.0, place_s), rng.uniform(low_s, high_s), (place_s, given.duration_s)]
+        return cases.spliced_audio(given, pieces, rng)
 
     return build
 
 
-def rest_shorter(given: Case, rng: np.random.Generator) -> Case:
-    """Make a rest of the MIDI longer, from 0.5 to 40 s, evenly in its logarithm."""
-    pause_s = float(np.exp(rng.uniform(*np.log(REST_S))))
-    return start(cases.pause_in_midi(given, _place(given, rng), pause_s), rng)
+def _rest_shorter(given: Case, rng: np.random.Generator) -> Case:
+    place_s, rest_s = _place(given, rng, 0.3, 0.7), float(np.exp(rng.uniform(*np.log([0.5, 40]))))
+    return cases.spliced_midi(given, [(0.0, place_s), rest_s, (place_s, np.inf)])
 
 
-def cut_in_recording(given: Case, rng: np.random.Generator) -> Case:
-    """Leave out some bars of the recording, 3 to 12 s."""
-    first_s, last_s = _passage(given, rng, rng.uniform(3.0, 12.0))
-    return start(cases.splice(given, [(0.0, first_s), (last_s, _length_s(given))], rng), rng)
+def _cut_in_recording(given: Case, rng: np.random.Generator) -> Case:
+    first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
+    return cases.spliced_audio(given, [(0.0, first_s), (last_s, given.duration_s)], rng)
 
 
-def cut_in_midi(given: Case, rng: np.random.Generator) -> Case:
-    """Leave out some bars of the MIDI, 3 to 12 s."""
-    return start(
-        cases.part_of_midi(given, *_passage(given, rng, rng.uniform(3.0, 12.0)), without=True), rng
-    )
+def _cut_in_midi(given: Case, rng: np.random.Generator) -> Case:
+    first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
+    return cases.spliced_midi(given, [(0.0, first_s), (last_s, np.inf)])
 
 
-def played_twice(given: Case, rng: np.random.Generator) -> Case:
-    """Play a passage of 15 s twice that the MIDI has once."""
+def _movements(given: Case, rng: np.random.Generator) -> Case:
+    place_s, slower = _place(given, rng, 0.4, 0.6), rng.uniform(0.9, 1.0)
+    halves = [(0.0, place_s), rng.uniform(2.0, 12.0), (place_s, given.duration_s)]
+    written = cases.spliced_midi(given, [halves[0], rng.uniform(0.5, 12.0), (place_s, np.inf)])
+    played = cases.spliced_audio(written, halves, rng)
+
+    def own_tempo(time_s: np.ndarray) -> np.ndarray:
+        after_s = np.maximum(time_s - place_s, 0.0)
+        return np.minimum(time_s, place_s) * slower + after_s / slower
+
+    return cases.warped(played, own_tempo)
+
+
+def _played_twice(given: Case, rng: np.random.Generator) -> Case:
     first_s, last_s = _passage(given, rng, PASSAGE_S)
-    return start(cases.splice(given, [(0.0, last_s), (first_s, _length_s(given))], rng), rng)
+    return cases.spliced_audio(given, [(0.0, last_s), (first_s, given.duration_s)], rng)
 
 
-def repeat_skipped(given: Case, rng: np.random.Generator) -> Case:
-    """Have a passage of 15 s twice in the MIDI that was played once."""
-    return start(cases.repeat_in_midi(given, *_passage(given, rng, PASSAGE_S)), rng)
+def _repeat_skipped(given: Case, rng: np.random.Generator) -> Case:
+    first_s, last_s = _passage(given, rng, PASSAGE_S)
+    return cases.spliced_midi(given, [(0.0, last_s), (first_s, np.inf)])
 
 
-def movements(given: Case, rng: np.random.Generator) -> Case:
-    """Take the halves as two movements, with another pause and a tempo of their own in the MIDI."""
-    place_s, pause_s, slower = _place(given, rng, 0.4, 0.6), rng.uniform(2, 12), rng.uniform(0.9, 1)
-    pieces = [(0.0, place_s), pause_s, (place_s, _length_s(given))]
-    played = cases.splice(given, pieces, rng)
-    knots_s = np.array([0.0, place_s, _length_s(given) + 60.0])
-    warped_s = np.array([0.0, place_s * slower, place_s * slower + (knots_s[2] - place_s) / slower])
-    with_pause = cases.pause_in_midi(played, place_s, 0.0)
-    retimed = cases.retime(with_pause, lambda time_s: np.interp(time_s, knots_s, warped_s))
-    return start(cases.pause_in_midi(retimed, warped_s[1], rng.uniform(0.5, 12.0)), rng)
+def _tuned(pitch_hz: int) -> Build:
+    ratio = Fraction(pitch_hz, 440)  # as from a tape that runs slower or faster
+
+    def build(given: Case, rng: np.random.Generator) -> Case:
+        audio = resample_poly(given.audio, ratio.denominator, ratio.numerator).astype(np.float32)
+        return Case(audio, given.notes, tuple(true_s / float(ratio) for true_s in given.truths))
+
+    return build
 
 
-def tuned(pitch_hz: float) -> Build:
-    """Tune the recording to another pitch, by playing it faster or slower."""
-    return lambda given, rng: start(cases.tuned(given, pitch_hz / 440.0), rng)
+def _transposed(given: Case, rng: np.random.Generator) -> Case:
+    pitch = given.notes["pitch"] + 2
+    moved = Case(given.audio, given.notes.assign(pitch=pitch), given.truths)
+    return moved.take(np.flatnonzero(pitch <= 108))
 
 
-def transposed(given: Case, rng: np.random.Generator) -> Case:
-    """Write the MIDI two semitones higher than it was played."""
-    return start(cases.transposed(given, 2), rng)
+def _doubled(given: Case, rng: np.random.Generator) -> Case:
+    rows = np.flatnonzero(rng.uniform(size=len(given.notes)) < 1 / 3)
+    both = np.concatenate([np.arange(len(given.notes)), rows])
+    second = np.arange(len(both)) >= len(given.notes)
+    notes = given.notes.iloc[both].assign(track=second.astype(int))
+    for name in ("onset_s", "offset_s"):
+        notes[name] += TICK_S * second
+    truths = tuple(true_s[both] for true_s in given.truths)
+    return Case(given.audio, notes, truths).take(np.arange(len(both)))
 
 
-def doubled(given: Case, rng: np.random.Generator) -> Case:
-    """Let a second hand double every third note, a tick later."""
-    chosen = rng.uniform(size=len(given.notes)) < 1 / 3
-    return start(cases.doubled(given, chosen, TICK_S), rng)
-
-
-CONDITIONS: dict[str, Build] = {
-    "start": start,
-    "tempo-20": tempo(0.8),
-    "tempo+20": tempo(1.2),
-    "tempo_half": tempo(0.5),
-    "tempo_double": tempo(2.0),
-    "drift10": drift,
-    "rubato": rubato,
-    "noise_before": noise_before,
-    "part_of_midi": part_of_midi,
-    "part_of_recording": part_of_recording,
-    "rest_longer": rest(0.5, 4.0),
-    "rest_much_longer": rest(4.0, 40.0),
-    "rest_shorter": rest_shorter,
-    "cut_in_recording": cut_in_recording,
-    "cut_in_midi": cut_in_midi,
-    "movements": movements,
-    "played_twice": played_twice,
-    "repeat_skipped": repeat_skipped,
-    "tuned_415": tuned(415.0),
-    "tuned_466": tuned(466.0),
-    "transposed": transposed,
-    "doubled": doubled,
+CONDITIONS: dict[str, tuple[str, Build]] = {  # name: (in words, how it is made)
+    "start": ("start up to 10 s off", lambda given, rng: given),
+    "tempo-20": ("MIDI 20 % slower", _tempo(0.8)),
+    "tempo+20": ("MIDI 20 % faster", _tempo(1.2)),
+    "tempo_half": ("MIDI at half the tempo", _tempo(0.5)),
+    "tempo_double": ("MIDI at twice the tempo", _tempo(2.0)),
+    "drift10": ("tempo drifts by ±10 %", _drift),
+    "rubato": ("strong rubato", _rubato),
+    "noise_before": ("25 s of noise before the music", _noise_before),
+    "part_of_midi": ("MIDI of a part", _part_of_midi),
+    "part_of_recording": ("recording of a part", _part_of_recording),
+    "tuned_415": ("recording at A = 415 Hz", _tuned(415)),
+    "tuned_466": ("recording at A = 466 Hz", _tuned(466)),
+    "transposed": ("MIDI two semitones higher", _transposed),
+    "doubled": ("third of the notes doubled a tick later", _doubled),
+    "rest_longer": ("rest 0.5 to 4 s longer", _rest_longer(0.5, 4.0)),
+    "rest_much_longer": ("rest 4 to 40 s longer", _rest_longer(4.0, 40.0)),
+    "rest_shorter": ("rest 0.5 to 40 s shorter", _rest_shorter),
+    "cut_in_recording": ("3 to 12 s not played", _cut_in_recording),
+    "cut_in_midi": ("3 to 12 s missing in the MIDI", _cut_in_midi),
+    "movements": ("two movements, another pause", _movements),
+    "played_twice": ("15 s played twice", _played_twice),
+    "repeat_skipped": ("repeat of 15 s not played", _repeat_skipped),
 }
-STRUCTURE = (
-    "rest_longer", "rest_much_longer", "rest_shorter", "cut_in_recording", "cut_in_midi",
-    "movements", "played_twice", "repeat_skipped",
-)  # fmt: skip
+RETUNED = ("tuned_415", "tuned_466", "transposed")  # the exact MIDI is as it was played
+SCORE = "score"  # a score's MIDI, which has no exact form of its own
+DRAWN = (SCORE, "start", "drift10", "rubato", *list(CONDITIONS)[14:])
 
 
-def draw(given: Case, rng: np.random.Generator) -> tuple[str, Case]:
-    """Return a case drawn from all: any start, any tempo within a third, and one change or none.
+def build(name: str, loaded: dict[str, Case], rng: np.random.Generator) -> Case:
+    """Return the case of a condition; the MIDI starts anywhere, at any fraction of a frame.
 
-    Returns
-    -------
-    str
-        What was drawn, in words.
-    Case
+    Parameters
+    ----------
+    loaded
+        What was ``played`` and, if there is one, its ``score``.
     """
-    kinds = ("start", "drift10", "rubato", *STRUCTURE)
-    kind = kinds[rng.integers(len(kinds))]
-    factor = float(np.exp(rng.uniform(-np.log(1.5), np.log(1.5))))
-    return f"{kind}, tempo {factor:.2f}", tempo(factor)(CONDITIONS[kind](given, rng), rng)
+    made = loaded[SCORE] if name == SCORE else CONDITIONS[name][1](loaded["played"], rng)
+    shift_s = rng.uniform(*START_S) - float(made.notes["onset_s"].min())
+    return cases.warped(made, lambda time_s: time_s + shift_s)
+
+
+def draw(loaded: dict[str, Case], rng: np.random.Generator) -> tuple[str, Case]:
+    """Return a case drawn from all, and what it is: start, tempo, and one change of others."""
+    names = DRAWN if SCORE in loaded else DRAWN[1:]
+    name, factor = str(rng.choice(names)), float(np.exp(rng.uniform(-np.log(1.5), np.log(1.5))))
+    made = _tempo(factor)(build(name, loaded, rng), rng)
+    return f"{name}, tempo {factor:.2f}", made

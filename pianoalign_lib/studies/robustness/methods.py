@@ -1,8 +1,8 @@
-"""The methods of table 9, each given a case: the aligner as users call it, and its peers."""
+"""The methods of table 9: the aligner as users call it, and the peers that can do it."""
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,10 @@ from ...common.errors import InputError
 from ...methods.dtw import DtwFeatures, audio_features, map_notes, note_features, warping_path
 from .cases import SAMPLE_RATE, Case
 
-TICKS = 4_800  # per beat of half a second: a tenth of a millisecond
-REFUSED = "refused"
-# Whose code a method's answers depend on.
+TICKS = 9_600  # per second: MIDI times are rounded to a tenth of a millisecond
+ALIGNED, REFUSED = "aligned", "refused"
 _OURS = ("alignment", "localizer", "io")
-ROOMS_OF = {
+ROOMS_OF = {  # whose code a method's answers depend on
     "exact": _OURS,
     "localizer": _OURS,
     "dtw": ("methods",),
@@ -27,68 +26,54 @@ ROOMS_OF = {
 }
 
 
+@dataclass
 class Placer:
-    """A case, and what each method says of it; the costly parts are made once.
+    """Runs methods on the cases of one recording; features of its own audio are made once."""
 
-    Parameters
-    ----------
-    case
-        What is aligned.
-    original
-        The placer of the recording it was made from: where the audio is the same, its features are.
-    """
+    paths: CorpusPaths
+    params: dict[str, Any]
+    _features: dict[int, tuple[np.ndarray, DtwFeatures]] = field(default_factory=dict)
 
-    def __init__(
-        self, case: Case, paths: CorpusPaths, params: dict[str, Any], original: Placer | None = None
-    ) -> None:
-        self.case, self._paths, self._params = case, paths, params
-        self._original = original
+    def place(self, method: str, given: Case) -> tuple[np.ndarray, np.ndarray]:
+        """Return onset and status of each note; a refusal leaves no onset.
 
-    def place(self, method: str) -> tuple[Case, np.ndarray, np.ndarray]:
-        """Return the case that was given, and onset and status of each of its notes.
-
-        ``exact`` is the localizer, given the notes that were played at their true times. A refusal
-        leaves no onset.
+        ``localizer`` is the released aligner, from MIDI file to result; ``exact`` is it, too, on a
+        case that the caller has made exact. ``dtw`` (Sync Toolbox) calls every note aligned.
         """
-        given = self.case.exact() if method == "exact" else self.case
         try:
             if method in ("exact", "localizer"):
-                return given, *_align(given)
-            return given, *self._peer(method)
+                return _align(given)
+            return self._peer(method, given)
         except InputError:
             n = len(given.notes)
-            return given, np.full(n, np.nan), np.full(n, REFUSED, dtype=object)
+            return np.full(n, np.nan), np.full(n, REFUSED, dtype=object)
 
-    def _peer(self, method: str) -> tuple[np.ndarray, np.ndarray]:
-        warped = self._warped
+    def _peer(self, method: str, given: Case) -> tuple[np.ndarray, np.ndarray]:
+        warped = self._warped(given)
         if method == "dtw":
-            return warped["onset_s"].to_numpy(), np.full(len(warped), "aligned", dtype=object)
+            return warped["onset_s"].to_numpy(), np.full(len(warped), ALIGNED, dtype=object)
         if method == "dtw_localizer":
             from ...localizer.locate import locate
             from ...localizer.spectra import compute_spectra
 
-            found = locate(compute_spectra(self.case.audio, SAMPLE_RATE), warped)
+            found = locate(compute_spectra(given.audio, SAMPLE_RATE), warped)
             return found.onset_s, found.status
         from ...methods.placing import prepare
 
-        placed = prepare(HYBRID_VARIANT, self.case.audio, self._paths, self._params)(warped)
-        return placed.onset_s, np.where(placed.placed, "aligned", "uncertain")
+        placed = prepare(HYBRID_VARIANT, given.audio, self.paths, self.params)(warped)
+        return placed.onset_s, np.where(placed.placed, ALIGNED, "uncertain")
 
-    @cached_property
-    def _warped(self) -> pd.DataFrame:
-        """Notes as Sync Toolbox places them."""
-        path = warping_path(self._features, note_features(self.case.notes))
-        return map_notes(path, self.case.notes)
-
-    @cached_property
-    def _features(self) -> DtwFeatures:
-        if self._original is not None and self._original.case.audio is self.case.audio:
-            return self._original._features
-        return audio_features(self.case.audio)
+    def _warped(self, given: Case) -> pd.DataFrame:
+        key = id(given.audio)  # kept alive below
+        if key not in self._features:
+            if len(self._features) > 1:  # the recording's own, and the last changed one
+                self._features.popitem()
+            self._features[key] = given.audio, audio_features(given.audio)
+        path = warping_path(self._features[key][1], note_features(given.notes))
+        return map_notes(path, given.notes)
 
 
 def _align(given: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Return onset and status of each note, as a user's MIDI file is aligned."""
     from ...alignment.aligner import align
 
     midi, rows = midi_file(given.notes)
@@ -100,23 +85,19 @@ def _align(given: Case) -> tuple[np.ndarray, np.ndarray]:
 
 def midi_file(notes: pd.DataFrame) -> tuple[pretty_midi.PrettyMIDI, np.ndarray]:
     """Return notes as MIDI, and which row of `notes` each note of the file is, in reading order."""
-    midi = pretty_midi.PrettyMIDI(resolution=TICKS)
+    midi = pretty_midi.PrettyMIDI(resolution=TICKS // 2)
     track = notes["track"].to_numpy() if "track" in notes else np.zeros(len(notes), int)
-    tick = np.rint(notes["onset_s"].to_numpy() * 2 * TICKS).astype(np.int64)
-    next_tick = pd.Series(tick).groupby([notes["pitch"].to_numpy(), track]).shift(-1)
-    end = np.rint(notes["offset_s"].to_numpy() * 2 * TICKS)
-    end = np.maximum(np.fmin(end, next_tick.to_numpy()), tick + 1)
+    start, end = (np.rint(notes[name].to_numpy() * TICKS) for name in ("onset_s", "offset_s"))
+    again = pd.Series(start).groupby([notes["pitch"].to_numpy(), track]).shift(-1)
+    end = np.maximum(np.fmin(end, again.to_numpy()), start + 1)
+    pitch, velocity = notes["pitch"].to_numpy(), notes["velocity"].to_numpy()
     for number in np.unique(track):
         hand = pretty_midi.Instrument(program=0)
         hand.notes = [
-            pretty_midi.Note(int(velocity), int(pitch), start / 2 / TICKS, stop / 2 / TICKS)
-            for velocity, pitch, start, stop in zip(
-                notes["velocity"][track == number],
-                notes["pitch"][track == number],
-                tick[track == number],
-                end[track == number],
-                strict=True,
+            pretty_midi.Note(
+                int(velocity[row]), int(pitch[row]), start[row] / TICKS, end[row] / TICKS
             )
+            for row in np.flatnonzero(track == number)
         ]
         midi.instruments.append(hand)
-    return midi, np.lexsort((track, notes["pitch"], tick))
+    return midi, np.lexsort((track, pitch, start))

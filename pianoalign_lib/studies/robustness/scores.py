@@ -1,11 +1,9 @@
-"""Scores and performances of them: (n)ASAP's alignments, rendered on pianos of the demo corpus.
-
-A MIDI of the score at one tempo is what a user has; the performance is what was recorded.
-"""
+"""Scores beside performances: (n)ASAP's alignments, rendered on pianos of the demo corpus."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,124 +22,118 @@ from ...corpora.rooms import normalise
 from ...corpora.timing_errors import generator
 from ...io.audio import load_audio, write_flac
 from ...io.notes import note_table
-from .cases import Case, case
+from .cases import Case
 
 VARIABLE = "PIANOALIGN_SCORES"
 HOW_TO_GET = (
-    "give the folder of the score-to-performance notes made from CPJKU/asap-dataset (its match "
-    f"files, as CSV) in {VARIABLE}"
+    f"{VARIABLE} must name a folder with MANIFEST.csv and notes/, made from the match files of "
+    "github.com/CPJKU/asap-dataset"
 )
-SCORE_VELOCITY = 64
-GRACE_S = 0.05
+SCORE_VELOCITY = 64  # a score has none
+GRACE_S = 0.05  # length of a note that has none in the score
 
 
 @dataclass(frozen=True)
 class Score:
-    """A score with a performance of it, the piano it is rendered on, and the split."""
+    """A score with the performance beside it, by its path in ASAP, and the piano it is played on.
+
+    `notes` is the file with both times of each note.
+    """
 
     name: str
+    notes: Path
     path: str
     piano: str
-    split: str
 
 
-def find_scores(fetched: Path, params: dict[str, Any]) -> tuple[Path, list[Score]]:
-    """Return the folder of scores and those that are used, development first.
+def find_scores(fetched: Path, params: dict[str, Any], part: str) -> list[Score]:
+    """Return the scores of a part, ``test`` or ``development``.
 
-    Pieces are drawn by `seed` (topic ``robustness``, ``scores``), at most `per_composer` of a
-    composer in a split; a piece that recurs (with and without its repeats) counts once.
+    Pieces are shuffled by the seed of topic ``robustness``; the first go to test, the next to
+    development, so many of a composer at most. A piece with and without its repeats is one.
 
     Raises
     ------
     CorpusError
         If the folder is not there, or not one of scores.
     """
-    folder = corpus_folder("(n)ASAP's scores", VARIABLE, HOW_TO_GET, None, fetched)
+    folder = corpus_folder("(n)ASAP", VARIABLE, HOW_TO_GET, None, fetched)
     try:
-        listed = pd.read_csv(folder / "MANIFEST.csv")
-        paths = dict(zip(listed["file"], listed["upstream_path"], strict=True))
+        listed = pd.read_csv(folder / "MANIFEST.csv").set_index("file")["upstream_path"]
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"{folder}: has no MANIFEST.csv of scores; {HOW_TO_GET}") from error
-    settings = params["robustness"]["scores"]
-    rng = generator(settings["seed"], "scores")
-    names = rng.permutation(sorted(paths)).tolist()
-    chosen: list[Score] = []
+    settings, pianos = params["robustness"]["scores"], params["demo"]["pianos"]
+    names = generator(settings["seed"], "scores").permutation(sorted(listed.index)).tolist()
     pieces: set[str] = set()
+    scores: list[Score] = []
     for split in ("test", "development"):
-        taken: dict[str, int] = {}
+        scores, composers = [], Counter[str]()
+        voices = pianos["test" if split == "test" else "train"]
         for name in names:
-            path = Path(paths[name])
+            path = Path(listed[name])
             piece, composer = re.sub("_(no_)?repeat", "", str(path.parent)), path.parts[0]
-            if piece in pieces or taken.get(composer, 0) == settings["per_composer"]:
-                continue
-            if sum(taken.values()) == settings["count"]:
-                break
-            taken[composer] = taken.get(composer, 0) + 1
-            pieces.add(piece)
-            pianos = params["demo"]["pianos"]["test" if split == "test" else "train"]
-            piano = pianos[len(chosen) % len(pianos)]
-            chosen.append(Score(name, str(path.with_suffix(".mid")), piano, split))
-    return folder, sorted(chosen, key=lambda score: (score.split, score.name))
+            is_free = piece not in pieces and composers[composer] < settings["per_composer"]
+            if is_free and len(scores) < settings["count"]:
+                composers[composer] += 1
+                pieces.add(piece)
+                midi, piano = str(path.with_suffix(".mid")), voices[len(scores) % len(voices)]
+                scores.append(Score(name, folder / "notes" / f"{name}.csv", midi, piano))
+        if split == part:
+            break
+    return scores
 
 
-def score_cases(
-    score: Score, folder: Path, root: Path, params: dict[str, Any]
-) -> tuple[Case, Case]:
-    """Return a performance as it was played, and beside the MIDI of its score at one tempo.
+def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, Case]:
+    """Return a performance as it was ``played``, and beside the MIDI of its ``score``.
 
     The audio is rendered once and then kept on disk.
 
     Raises
     ------
     CorpusError
-        If ASAP's performance, the piano or the score's file is missing.
+        If ASAP's performance or the piano is missing.
     """
     settings = params["robustness"]["scores"]
-    rows = pd.read_csv(folder / "notes" / f"{score.name}.csv")
-    listed = asap.listed()
     midi = asap.find_folder(None, root / "data" / "asap" / "sources" / "midi")
-    (file,) = asap.find_listed(midi, listed[listed["path"] == score.path])
-    performance = read_performance(file)
+    listed = asap.listed()
+    performance = read_performance(asap.find_listed(midi, listed[listed["path"] == score.path])[0])
     first_s = float(performance["onset_s"].min())
     end_s = first_s + settings["excerpt_s"]
     excerpt = cut_excerpt(performance, 0.0, end_s)
     piano = _piano(score.piano, root / "data" / "demo" / "sources")
-    key = digest([score.piano, end_s, len(excerpt)])
-    path = root / "data" / "demo" / "robustness" / "audio" / f"{score.name}-{key}.flac"
+    name = f"{score.name}-{digest([score.piano, end_s, len(excerpt)])}.flac"
+    path = root / "data" / "demo" / "robustness" / "audio" / name
     if not path.is_file():
         duration_s = round(float(excerpt["sound_end_s"].max()) + TAIL_S, 2)
         sounding = excerpt.assign(offset_s=excerpt["sound_end_s"])
         write_flac(path, normalise(piano.render(sounding, duration_s)))
     audio = load_audio(path)
     attack_s = piano.attack_s(excerpt["pitch"].to_numpy(), excerpt["velocity"].to_numpy())
-    played = case(audio, attacked(excerpt, attack_s))
-    return played, _at_one_tempo(audio, rows, end_s, LEAD_S - first_s, piano, settings["slower"])
+    notes = attacked(excerpt, attack_s)
+    played = Case(audio, notes, (notes["onset_s"].to_numpy()[:, None],))
+    rows = pd.read_csv(score.notes).dropna(subset="score_onset_beat")
+    attack_s = piano.attack_s(rows["pitch"].to_numpy(), rows["velocity"].fillna(0).to_numpy())
+    rows = rows.assign(true_s=rows["onset_s"] + LEAD_S - first_s + attack_s)
+    return {"played": played, "score": _at_one_tempo(audio, rows, end_s, settings["slower"])}
 
 
-def _at_one_tempo(
-    audio: np.ndarray, rows: pd.DataFrame, end_s: float, shift_s: float, piano: Piano, slower: float
-) -> Case:
-    """Return the case of a score's notes until `end_s`, at a rounded tempo below the played one."""
-    written = rows.dropna(subset=["score_onset_beat"])
-    # Where two voices share a key, it is struck once; the note that was matched stands for it.
-    written = written.sort_values(["score_onset_beat", "pitch", "onset_s"]).drop_duplicates(
-        ["score_onset_beat", "pitch"]
-    )
-    heard = written[written["onset_s"] < end_s]
-    first, last = heard["score_onset_beat"].min(), heard["score_onset_beat"].max()
-    excerpt = written[written["score_onset_beat"].between(first, last)]
-    excerpt = excerpt[~(excerpt["onset_s"] >= end_s)]
-    beat_s = (heard["onset_s"].max() - heard["onset_s"].min()) / (last - first)
-    beat_s = 60.0 / max(1, round(60.0 / beat_s * (1.0 - slower)))
-    onset_s = (excerpt["score_onset_beat"].to_numpy() - first) * beat_s
-    length_s = np.maximum(excerpt["score_duration_beat"].to_numpy() * beat_s, GRACE_S)
-    next_s = pd.Series(onset_s).groupby(excerpt["pitch"].to_numpy()).shift(-1).fillna(np.inf)
-    offset_s = np.minimum(onset_s + length_s, next_s.to_numpy())
-    pitch = excerpt["pitch"].to_numpy(np.int64)
-    velocity = excerpt["velocity"].fillna(SCORE_VELOCITY).to_numpy(np.int64)
-    true_s = excerpt["onset_s"].to_numpy() + shift_s + piano.attack_s(pitch, velocity)
-    notes = note_table(pitch, np.full(len(pitch), SCORE_VELOCITY), onset_s, offset_s)
-    return Case(audio, notes, (true_s[:, None],))
+def _at_one_tempo(audio: np.ndarray, rows: pd.DataFrame, end_s: float, slower: float) -> Case:
+    """Return the case of a score until `end_s` of its performance, slower than that by a share.
+
+    The tempo is rounded to whole beats a minute. Where two voices share a key, it is struck once.
+    """
+    onset_beat = "score_onset_beat"
+    rows = rows.sort_values([onset_beat, "pitch", "onset_s"]).drop_duplicates([onset_beat, "pitch"])
+    heard = rows[rows["onset_s"] < end_s]
+    first, last = heard[onset_beat].min(), heard[onset_beat].max()
+    rows = rows[rows[onset_beat].between(first, last) & ~(rows["onset_s"] >= end_s)]
+    beats_per_s = (last - first) / (heard["onset_s"].max() - heard["onset_s"].min())
+    beat_s = 60.0 / round(60.0 * beats_per_s * (1.0 - slower))
+    onset_s = (rows[onset_beat].to_numpy() - first) * beat_s
+    length_s = np.maximum(rows["score_duration_beat"].to_numpy() * beat_s, GRACE_S)
+    velocity = np.full(len(rows), SCORE_VELOCITY)
+    notes = note_table(rows["pitch"], velocity, onset_s, onset_s + length_s)
+    return Case(audio, notes, (rows["true_s"].to_numpy()[:, None],))
 
 
 @cache

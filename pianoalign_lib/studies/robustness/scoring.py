@@ -11,42 +11,28 @@ import numpy as np
 import pandas as pd
 
 from ...scoring.metrics import EPSILON_S
-from .methods import REFUSED, Placer
+from .cases import Case
+from .methods import ALIGNED, REFUSED
 
-ALIGNED = "aligned"
-SILENT_S = 0.1
-FAR_S = 0.5
+SILENT_S, FAR_S = 0.1, 0.5
+KEYS = ["test_set", "condition", "method"]
 
 
-def judge(placer: Placer, method: str) -> pd.DataFrame:
-    """Return one row per note: note_id, pitch, onset_in_s, onset_s, error_s (NaN: was not played,
-    or has no onset), is_played, status."""
-    given, onset_s, status = placer.place(method)
-    readings = [_errors(true_s, onset_s) for true_s in given.truths]
+def judge(given: Case, onset_s: np.ndarray, status: np.ndarray) -> pd.DataFrame:
+    """Return one row per note: error_s (NaN: has no true time, or no onset), is_played, status."""
     aligned = status == ALIGNED
-    ranks = []
-    for error_s in readings:
-        wrong = aligned & ~(np.abs(error_s) <= SILENT_S + EPSILON_S)
-        ranks.append((wrong.sum(), -np.sum(np.abs(error_s) <= 0.05 + EPSILON_S)))
-    best = min(range(len(readings)), key=ranks.__getitem__)
-    return pd.DataFrame(
-        {
-            "note_id": given.notes["note_id"],
-            "pitch": given.notes["pitch"],
-            "onset_in_s": given.notes["onset_s"],
-            "onset_s": onset_s,
-            "error_s": readings[best],
-            "is_played": ~np.isnan(given.truths[best]).all(axis=1),
-            "status": status.astype(str),
-        }
+    readings = []
+    for true_s in given.truths:
+        distance_s = onset_s[:, None] - true_s
+        nearest = np.where(np.isnan(distance_s), np.inf, np.abs(distance_s)).argmin(axis=1)
+        error_s = np.take_along_axis(distance_s, nearest[:, None], axis=1)[:, 0]
+        silent = np.sum(aligned & ~(np.abs(error_s) <= SILENT_S + EPSILON_S))
+        readings.append((silent, error_s, ~np.isnan(true_s).all(axis=1)))
+    _, error_s, is_played = min(readings, key=lambda reading: reading[0])
+    frame = given.notes[["note_id", "pitch"]].assign(onset_in_s=given.notes["onset_s"])
+    return frame.assign(
+        onset_s=onset_s, error_s=error_s, is_played=is_played, status=status.astype(str)
     )
-
-
-def _errors(true_s: np.ndarray, onset_s: np.ndarray) -> np.ndarray:
-    """Return the distance of each onset from the nearest time that is right."""
-    error_s = onset_s[:, None] - true_s
-    size = np.where(np.isnan(error_s), np.inf, np.abs(error_s))
-    return np.take_along_axis(error_s, size.argmin(axis=1)[:, None], axis=1)[:, 0]
 
 
 def summarise(notes: pd.DataFrame) -> pd.DataFrame:
@@ -55,40 +41,36 @@ def summarise(notes: pd.DataFrame) -> pd.DataFrame:
     Columns: n_recordings, n_notes, n_played, n_aligned, n_silent; of the notes that were played
     acc_10ms, acc_50ms, far_share (more than 0.5 s off) and aligned_share; silent_share, of the
     notes called aligned, and silent_worst, of the worst recording; absent_aligned, of the notes
-    that were not played; refused, of the recordings.
+    that were not played; refused_share, of the recordings.
     """
-    keys = ["test_set", "condition", "method"]
-    size_s, played = notes["error_s"].abs(), notes["is_played"]
+    size_s, played = notes["error_s"].abs() - EPSILON_S, notes["is_played"]
     aligned = notes["status"] == ALIGNED
-    counts = notes[[*keys, "recording"]].assign(
+    counts = notes[[*KEYS, "recording"]].assign(
         n_notes=1,
         n_played=played,
         n_aligned=aligned,
-        n_silent=aligned & ~(played & (size_s <= SILENT_S + EPSILON_S)),
-        hits_10ms=played & (size_s <= 0.01 + EPSILON_S),
-        hits_50ms=played & (size_s <= 0.05 + EPSILON_S),
-        far=played & (size_s > FAR_S),
+        n_silent=aligned & ~(size_s <= SILENT_S),
+        hits_10ms=size_s <= 0.01,
+        hits_50ms=size_s <= 0.05,
+        far=size_s > FAR_S,
         found=played & aligned,
         absent=aligned & ~played,
-        refused=notes["status"] == REFUSED,
+        is_refused=notes["status"] == REFUSED,
     )
-    single = counts.groupby([*keys, "recording"], sort=False).sum()
+    single = counts.groupby([*KEYS, "recording"], sort=False).sum()
     single["silent_worst"] = single["n_silent"] / single["n_aligned"].clip(lower=1)
-    single["is_refused"] = single["refused"] > 0
-    by = single.groupby(keys, sort=False)
+    single["is_refused"] = single["is_refused"] > 0
+    by = single.groupby(KEYS, sort=False)
     total = by.sum()
-    n_played, n_absent = total["n_played"], total["n_notes"] - total["n_played"]
-    return pd.DataFrame(
-        {
-            "n_recordings": by.size(),
-            **{name: total[name] for name in ("n_notes", "n_played", "n_aligned", "n_silent")},
-            "acc_10ms": total["hits_10ms"] / n_played,
-            "acc_50ms": total["hits_50ms"] / n_played,
-            "far_share": total["far"] / n_played,
-            "aligned_share": total["found"] / n_played,
-            "silent_share": total["n_silent"] / total["n_aligned"].clip(lower=1),
-            "silent_worst": by["silent_worst"].max(),
-            "absent_aligned": total["absent"] / n_absent.clip(lower=1),
-            "refused": by["is_refused"].mean(),
-        }
-    ).reset_index()
+    shares = {
+        "acc_10ms": total["hits_10ms"] / total["n_played"],
+        "acc_50ms": total["hits_50ms"] / total["n_played"],
+        "far_share": total["far"] / total["n_played"],
+        "aligned_share": total["found"] / total["n_played"],
+        "silent_share": total["n_silent"] / total["n_aligned"].clip(lower=1),
+        "silent_worst": by["silent_worst"].max(),
+        "absent_aligned": total["absent"] / (total["n_notes"] - total["n_played"]).clip(lower=1),
+        "refused_share": by["is_refused"].mean(),
+    }
+    counted = total[["n_notes", "n_played", "n_aligned", "n_silent"]]
+    return counted.assign(n_recordings=by.size(), **shares).reset_index()
