@@ -6,7 +6,7 @@ it: the audio or the MIDI put together anew, or the MIDI's times changed. The tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...io.audio import SAMPLE_RATE
 FADE_S = 0.02  # of the cross-fades where audio is spliced
 BEFORE_ONSET_S = 0.05  # how long before the next onset it is spliced, if the rest is long enough
 ROOM_TONE = 1e-4  # level of the noise in an inserted pause, over the recording's peak
-Pieces = Sequence[tuple[float, float] | float]  # start and end of a passage, or a pause, in seconds
+Piece = tuple[float, float] | float  # start and end of a passage, or a pause, in seconds
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def warped(given: Case, warp: Callable[[np.ndarray], np.ndarray]) -> Case:
     return retimed(given, *(warp(given.notes[name].to_numpy()) for name in ("onset_s", "offset_s")))
 
 
-def spliced_midi(given: Case, pieces: Pieces) -> Case:
+def spliced_midi(given: Case, *pieces: Piece) -> Case:
     """Return the case with a MIDI of passages and pauses; no note sounds beyond its passage.
 
     Of a passage that occurs twice, one was not played: either reading is right.
@@ -89,11 +89,11 @@ def spliced_midi(given: Case, pieces: Pieces) -> Case:
         total_s += last_s - first_s if isinstance(piece, tuple) else piece
     row, shift, end = (np.concatenate(parts) for parts in (rows, shift_s, end_s))
     order = pd.Series(row)
-    copies = {order.duplicated(keep=keep).to_numpy().tobytes(): keep for keep in ("first", "last")}
+    silent = [order.duplicated(keep="first").to_numpy(), order.duplicated(keep="last").to_numpy()]
     truths = tuple(
-        np.where(order.duplicated(keep=keep).to_numpy()[:, None], np.nan, true_s[row])
+        np.where(copies[:, None], np.nan, true_s[row])
         for true_s in given.truths
-        for keep in copies.values()
+        for copies in silent[: 1 + silent[0].any()]  # without a copy there is one reading
     )
     built = Case(given.audio, given.notes.iloc[row], truths)
     offset = np.minimum(offset_s[row], end)
@@ -101,7 +101,7 @@ def spliced_midi(given: Case, pieces: Pieces) -> Case:
 
 
 def spliced_audio(
-    given: Case, pieces: Pieces, rng: np.random.Generator, level: float = ROOM_TONE
+    given: Case, rng: np.random.Generator, *pieces: Piece, level: float = ROOM_TONE
 ) -> Case:
     """Return the case with a recording of passages and pauses, cross-faded.
 

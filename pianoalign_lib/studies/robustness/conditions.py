@@ -25,7 +25,7 @@ def _tempo(factor: float) -> Build:
 
 def _drift(given: Case, rng: np.random.Generator) -> Case:
     moved = perturb(given.notes, Condition("drift", drift_percent=10.0), rng)
-    return cases.retimed(given, moved["onset_s"], moved["offset_s"])
+    return cases.retimed(given, moved["onset_s"].to_numpy(), moved["offset_s"].to_numpy())
 
 
 def _rubato(given: Case, rng: np.random.Generator) -> Case:
@@ -50,47 +50,47 @@ def _passage(given: Case, rng: np.random.Generator, length_s: float) -> tuple[fl
 
 
 def _noise_before(given: Case, rng: np.random.Generator) -> Case:
-    return cases.spliced_audio(given, [25.0, (0.0, given.duration_s)], rng, level=0.01)
+    return cases.spliced_audio(given, rng, 25.0, (0.0, given.duration_s), level=0.01)
 
 
 def _part_of_midi(given: Case, rng: np.random.Generator) -> Case:
-    return cases.spliced_midi(given, [(_place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8))])
+    return cases.spliced_midi(given, (_place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8)))
 
 
 def _part_of_recording(given: Case, rng: np.random.Generator) -> Case:
     part = _place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8)
-    return cases.spliced_audio(given, [part], rng)
+    return cases.spliced_audio(given, rng, part)
 
 
 def _rest_longer(low_s: float, high_s: float) -> Build:
     def build(given: Case, rng: np.random.Generator) -> Case:
-        place_s = _place(given, rng, 0.3, 0.7)
-        pieces = [(0.0, place_s), rng.uniform(low_s, high_s), (place_s, given.duration_s)]
-        return cases.spliced_audio(given, pieces, rng)
+        place_s, rest_s = _place(given, rng, 0.3, 0.7), rng.uniform(low_s, high_s)
+        halves = (0.0, place_s), (place_s, given.duration_s)
+        return cases.spliced_audio(given, rng, halves[0], rest_s, halves[1])
 
     return build
 
 
 def _rest_shorter(given: Case, rng: np.random.Generator) -> Case:
     place_s, rest_s = _place(given, rng, 0.3, 0.7), float(np.exp(rng.uniform(*np.log([0.5, 40]))))
-    return cases.spliced_midi(given, [(0.0, place_s), rest_s, (place_s, np.inf)])
+    return cases.spliced_midi(given, (0.0, place_s), rest_s, (place_s, np.inf))
 
 
 def _cut_in_recording(given: Case, rng: np.random.Generator) -> Case:
     first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
-    return cases.spliced_audio(given, [(0.0, first_s), (last_s, given.duration_s)], rng)
+    return cases.spliced_audio(given, rng, (0.0, first_s), (last_s, given.duration_s))
 
 
 def _cut_in_midi(given: Case, rng: np.random.Generator) -> Case:
     first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
-    return cases.spliced_midi(given, [(0.0, first_s), (last_s, np.inf)])
+    return cases.spliced_midi(given, (0.0, first_s), (last_s, np.inf))
 
 
 def _movements(given: Case, rng: np.random.Generator) -> Case:
     place_s, slower = _place(given, rng, 0.4, 0.6), rng.uniform(0.9, 1.0)
-    halves = [(0.0, place_s), rng.uniform(2.0, 12.0), (place_s, given.duration_s)]
-    written = cases.spliced_midi(given, [halves[0], rng.uniform(0.5, 12.0), (place_s, np.inf)])
-    played = cases.spliced_audio(written, halves, rng)
+    first, second = (0.0, place_s), (place_s, given.duration_s)
+    written = cases.spliced_midi(given, first, rng.uniform(0.5, 12.0), (place_s, np.inf))
+    played = cases.spliced_audio(written, rng, first, rng.uniform(2.0, 12.0), second)
 
     def own_tempo(time_s: np.ndarray) -> np.ndarray:
         after_s = np.maximum(time_s - place_s, 0.0)
@@ -101,12 +101,12 @@ def _movements(given: Case, rng: np.random.Generator) -> Case:
 
 def _played_twice(given: Case, rng: np.random.Generator) -> Case:
     first_s, last_s = _passage(given, rng, PASSAGE_S)
-    return cases.spliced_audio(given, [(0.0, last_s), (first_s, given.duration_s)], rng)
+    return cases.spliced_audio(given, rng, (0.0, last_s), (first_s, given.duration_s))
 
 
 def _repeat_skipped(given: Case, rng: np.random.Generator) -> Case:
     first_s, last_s = _passage(given, rng, PASSAGE_S)
-    return cases.spliced_midi(given, [(0.0, last_s), (first_s, np.inf)])
+    return cases.spliced_midi(given, (0.0, last_s), (first_s, np.inf))
 
 
 def _tuned(pitch_hz: int) -> Build:

@@ -72,8 +72,8 @@ def _recording(paths: CorpusPaths, item: Recording, longest_s: float) -> dict[st
     audio, notes = load_recording(paths.split("eval"), item)
     end_s = min(longest_s, len(audio) / SAMPLE_RATE)
     whole = Case(audio, notes, (notes["onset_s"].to_numpy()[:, None],))
-    begun = spliced_midi(whole, [(0.0, end_s - 1.0)])  # the last of them can be heard
-    return {"played": spliced_audio(begun, [(0.0, end_s)], np.random.default_rng(0))}
+    begun = spliced_midi(whole, (0.0, end_s - 1.0))  # the last of them can be heard
+    return {"played": spliced_audio(begun, np.random.default_rng(0), (0.0, end_s))}
 
 
 def run_robustness(

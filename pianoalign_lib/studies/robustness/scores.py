@@ -114,10 +114,10 @@ def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, C
     rows = pd.read_csv(score.notes).dropna(subset="score_onset_beat")
     attack_s = piano.attack_s(rows["pitch"].to_numpy(), rows["velocity"].fillna(0).to_numpy())
     rows = rows.assign(true_s=rows["onset_s"] + LEAD_S - first_s + attack_s)
-    return {"played": played, "score": _at_one_tempo(audio, rows, end_s, settings["slower"])}
+    return {"played": played, "score": score_to_midi(audio, rows, end_s, settings["slower"])}
 
 
-def _at_one_tempo(audio: np.ndarray, rows: pd.DataFrame, end_s: float, slower: float) -> Case:
+def score_to_midi(audio: np.ndarray, rows: pd.DataFrame, end_s: float, slower: float) -> Case:
     """Return the case of a score until `end_s` of its performance, slower than that by a share.
 
     The tempo is rounded to whole beats a minute. Where two voices share a key, it is struck once.

@@ -1,0 +1,116 @@
+"""Table 9: scores against performances, and what people do to tempo and structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ...common.errors import PianoAlignError
+from ...common.labels import set_label
+from ...tables.model import Cell, Column, Missing, Name, Number, Percent, Table
+from .conditions import CONDITIONS, SCORE
+from .scores import HOW_TO_GET
+
+SCORE_LABEL = "score at one tempo, 15 % slow"
+# The columns of each method: of the notes that were played, but for silent errors.
+OURS = {
+    "acc_10ms": "10 ms",
+    "acc_50ms": "50 ms",
+    "below_exact": "50 ms, below exact (points)",
+    "far_share": "> 0.5 s",
+    "aligned_share": "Called aligned",
+    "silent_share": "Silent errors",
+    "silent_worst": "Silent, worst recording",
+    "refused_share": "Refused",
+}
+PEERS = {
+    "dtw_localizer": ("Sync Toolbox, then localizer", ("acc_10ms", "acc_50ms", "silent_share")),
+    "dtw": ("Sync Toolbox", ("acc_10ms", "acc_50ms", "far_share")),
+    "hybrid": ("Sync Toolbox, then CRNN", ("acc_10ms", "acc_50ms")),
+}
+
+
+def read_robustness(path: Path) -> pd.DataFrame:
+    """Read ``robustness.csv``.
+
+    Raises
+    ------
+    PianoAlignError
+        If the file is missing or is another one.
+    """
+    try:
+        frame = pd.read_csv(path)
+        return frame.astype({"test_set": str, "acc_50ms": float, "silent_share": float})
+    except (OSError, ValueError, KeyError) as error:
+        raise PianoAlignError(f"{path}: cannot read; run 'pianoalign robustness'") from error
+
+
+def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
+    """Return one row per test set and condition: the localizer, and its peers beside it.
+
+    Parameters
+    ----------
+    frame
+        ``robustness.csv``; what is not in it is "not run".
+    corpus
+        Of ``demo`` the scores have a row, run or not.
+    """
+    columns = [Column("test_set", "Recordings"), Column("condition", "MIDI against recording")]
+    columns += [Column(f"localizer_{key}", header, "Localizer") for key, header in OURS.items()]
+    columns += [
+        Column(f"{method}_{key}", OURS[key], group)
+        for method, (group, keys) in PEERS.items()
+        for key in keys
+    ]
+    found = {tuple(row[:3]): row[3] for row in _records(frame)}
+    rows: list[list[Cell]] = []
+    sets = [name for name in frame["test_set"].unique() if name != SCORE]
+    places = [(SCORE, SCORE)] * (corpus == "demo")
+    for test_set, condition in [*places, *((name, each) for name in sets for each in CONDITIONS)]:
+        label = SCORE_LABEL if condition == SCORE else CONDITIONS[condition][0]
+        where = "performances of scores" if test_set == SCORE else set_label(test_set)
+        row: list[Cell] = [Name(test_set, where), Name(condition, label)]
+        ours = found.get((test_set, condition, "localizer"))
+        exact = found.get((test_set, condition, "exact"))
+        row += [_cell(ours, key, exact) for key in OURS]
+        for method, (_, keys) in PEERS.items():
+            row += [_cell(found.get((test_set, condition, method)), key, None) for key in keys]
+        rows.append(row)
+    return Table("table9_robustness", _CAPTION, columns, rows, _notes(frame))
+
+
+def _records(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, dict]]:
+    for row in frame.to_dict("records"):
+        yield row["test_set"], row["condition"], row["method"], row
+
+
+def _cell(row: dict | None, key: str, exact: dict | None) -> Cell:
+    if row is None:
+        return Missing("not run", HOW_TO_GET if key == "acc_10ms" else "")
+    if key != "below_exact":
+        return Percent(row[key])
+    if exact is None:
+        return Missing("not run")
+    return Number(100 * (exact["acc_50ms"] - row["acc_50ms"]), 1)
+
+
+_CAPTION = (
+    "Table 9. From a score to a performance: notes that were played within a tolerance, or more "
+    "than 0.5 s off (%), and silent errors (%)"
+)
+
+
+def _notes(frame: pd.DataFrame) -> list[str]:
+    sizes = frame.drop_duplicates(["test_set"])[["test_set", "n_recordings", "n_notes"]]
+    counts = "; ".join(
+        f"{set_label(row['test_set'])}: {row['n_recordings']} recordings, {row['n_notes']:,} notes"
+        for row in sizes.to_dict("records")
+    )
+    return [
+        f"{counts}. Of each recording the first 90 s.",
+        "Silent errors: of the notes called aligned, those more than 100 ms off or not played at "
+        "all. Sync Toolbox calls every note aligned.",
+        "Below exact: points below what the localizer reaches if the MIDI has the exact times.",
+    ]
