@@ -24,6 +24,9 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.report.contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
+from pianoalign_lib.studies.robustness.conditions import CONDITIONS
+from pianoalign_lib.studies.robustness.run import ROBUSTNESS
+from pianoalign_lib.studies.robustness.table import OURS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -53,9 +56,9 @@ def declared_names(name: str, corpus: str = "maps") -> set[str]:
 
 def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
     assert list(NOTEBOOK_TITLES) == NAMES
-    for number, name in enumerate(NAMES, start=1):
-        assert re.fullmatch(rf"{number:02d}_[a-z_]+", name)
-        assert read(name).cells[0].source.startswith(f"# {number} · ")
+    for name in NAMES:
+        number = re.fullmatch(r"0*([1-9]\d*[a-z]?)_[a-z_]+", name)
+        assert number and read(name).cells[0].source.startswith(f"# {number[1]} · ")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,6 +175,7 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
     write_field(paths)
+    write_robustness(paths)
 
 
 def write_field(paths: CorpusPaths) -> None:
@@ -185,13 +189,22 @@ def write_field(paths: CorpusPaths) -> None:
     field.to_csv(paths.results / "field.csv", index=False)
 
 
+def write_robustness(paths: CorpusPaths) -> None:
+    """Write ``robustness.csv``: every condition with equal shares, but no scores."""
+    keys = [(name, method) for name in CONDITIONS for method in ("exact", "localizer", "dtw")]
+    rows = pd.DataFrame(keys, columns=["condition", "method"])
+    rows = rows.assign(test_set="test", n_recordings=1, n_notes=30)
+    shares = {key: 0.5 for key in OURS if key != "below_exact"}
+    rows.assign(**shares).to_csv(paths.results / ROBUSTNESS, index=False)
+
+
 def contents(paths: CorpusPaths) -> dict[str, bytes]:
     """Return every file below results and figures, but for the scores, by its path."""
     files = [file for top in (paths.results, paths.figures) for file in top.rglob("*.*")]
     return {
         file.relative_to(paths.root).as_posix(): file.read_bytes()
         for file in files
-        if file.is_file() and not file.name.startswith(("metrics", "field"))
+        if file.is_file() and not file.name.startswith(("metrics", "field", "robustness"))
     }
 
 

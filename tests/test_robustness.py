@@ -18,7 +18,7 @@ from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.studies.robustness import conditions
 from pianoalign_lib.studies.robustness.cases import Case, quiet_place, spliced_audio, spliced_midi
-from pianoalign_lib.studies.robustness.methods import Placer, midi_file
+from pianoalign_lib.studies.robustness.methods import midi_file, place
 from pianoalign_lib.studies.robustness.run import ROBUSTNESS, materials, run_robustness
 from pianoalign_lib.studies.robustness.scores import find_scores, score_to_midi
 from pianoalign_lib.studies.robustness.scoring import SILENT_S, judge, summarise
@@ -217,8 +217,8 @@ def allowed(n_aligned: int) -> float:
 def silent_errors(loaded: dict[str, Case], seed: int) -> tuple[str, int, int]:
     """Return what was drawn, the notes called aligned, and those of them that are wrong."""
     what, given = conditions.draw(loaded, rng([2211, seed]))
-    params = load_params(ROOT)
-    frame = judge(given, *Placer(corpus_paths("demo", ROOT), params).place("localizer", given))
+    answer = place("localizer", given, corpus_paths("demo", ROOT), load_params(ROOT))
+    frame = judge(given, *answer)
     aligned = frame["status"] == "aligned"
     wrong = aligned & ~(frame["error_s"].abs() <= SILENT_S)
     return what, int(aligned.sum()), int(wrong.sum())

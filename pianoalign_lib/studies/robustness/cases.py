@@ -20,7 +20,7 @@ ROOM_TONE = 1e-4  # level of the noise in an inserted pause, over the recording'
 Piece = tuple[float, float] | float  # start and end of a passage, or a pause, in seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A recording and the notes of a MIDI file for it.
 
@@ -115,7 +115,7 @@ def spliced_audio(
     total = 0
     for piece in pieces:
         if isinstance(piece, tuple):
-            first, last = (min(round(edge * SAMPLE_RATE), len(given.audio)) for edge in piece)
+            first, last = (round(min(edge_s, given.duration_s) * SAMPLE_RATE) for edge_s in piece)
             sound = padded[first : last + 2 * fade].copy()  # and a fade's length on both sides
             for columns, true_s in zip(passes, given.truths, strict=True):
                 inside = (true_s >= first / SAMPLE_RATE) & (true_s < last / SAMPLE_RATE)

@@ -12,8 +12,6 @@ from ...corpora.timing_errors import Condition, perturb
 from . import cases
 from .cases import Case
 
-PASSAGE_S = 15.0  # what is played or written twice
-CUT_S = (3.0, 12.0)
 START_S = (0.0, 10.0)  # before the MIDI's first note
 TICK_S = 1 / 960
 Build = Callable[[Case, np.random.Generator], Case]
@@ -36,60 +34,49 @@ def _rubato(given: Case, rng: np.random.Generator) -> Case:
     return cases.warped(given, lambda each_s: np.interp(each_s, time_s, warped_s))
 
 
-def _place(given: Case, rng: np.random.Generator, low: float, high: float) -> float:
-    """Return a quiet place between two shares of the recording."""
-    return cases.quiet_place(given, rng.uniform(low, high) * given.duration_s)
-
-
 def _passage(given: Case, rng: np.random.Generator, length_s: float) -> tuple[float, float]:
     """Return start and end of a passage of about a length, between quiet places."""
-    length_s = min(length_s, 0.3 * given.duration_s)
-    first_s = _place(given, rng, 0.25, 0.45)
+    length_s = min(length_s, 0.4 * given.duration_s)
+    first_s = cases.quiet_place(given, rng.uniform(0.2, 0.5) * given.duration_s)
     last_s = cases.quiet_place(given, first_s + length_s, min(4.0, length_s / 2))
     return first_s, max(last_s, first_s + length_s / 2)
 
 
-def _noise_before(given: Case, rng: np.random.Generator) -> Case:
-    return cases.spliced_audio(given, rng, 25.0, (0.0, given.duration_s), level=0.01)
+def _spliced(
+    what: str, order: str, *, passage_s: tuple = (3.0, 12.0), rest_s: tuple = (), noise: float = 0.0
+) -> Build:
+    """Return how to splice ``midi`` or ``audio`` anew.
 
+    Parameters
+    ----------
+    order
+        The parts: from edge to edge, of ``0``, the beginning, ``a`` and ``b``, which bound a
+        passage, and ``z``, the end; or ``_``, a rest.
+    passage_s, rest_s
+        Least and greatest length; a rest's is drawn evenly over its logarithm.
+    noise
+        Level of the noise in a rest of the audio, if not that of a quiet room.
+    """
 
-def _part_of_midi(given: Case, rng: np.random.Generator) -> Case:
-    return cases.spliced_midi(given, (_place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8)))
-
-
-def _part_of_recording(given: Case, rng: np.random.Generator) -> Case:
-    part = _place(given, rng, 0.2, 0.3), _place(given, rng, 0.7, 0.8)
-    return cases.spliced_audio(given, rng, part)
-
-
-def _rest_longer(low_s: float, high_s: float) -> Build:
     def build(given: Case, rng: np.random.Generator) -> Case:
-        place_s, rest_s = _place(given, rng, 0.3, 0.7), rng.uniform(low_s, high_s)
-        halves = (0.0, place_s), (place_s, given.duration_s)
-        return cases.spliced_audio(given, rng, halves[0], rest_s, halves[1])
+        first_s, last_s = _passage(given, rng, rng.uniform(*passage_s))
+        edge_s = {"0": 0.0, "a": first_s, "b": last_s, "z": np.inf}
+        length_s = float(np.exp(rng.uniform(*np.log(rest_s)))) if rest_s else 0.0
+        pieces = [
+            length_s if part == "_" else (edge_s[part[0]], edge_s[part[1]])
+            for part in order.split()
+        ]
+        if what == "midi":
+            return cases.spliced_midi(given, *pieces)
+        return cases.spliced_audio(given, rng, *pieces, level=noise or cases.ROOM_TONE)
 
     return build
 
 
-def _rest_shorter(given: Case, rng: np.random.Generator) -> Case:
-    place_s, rest_s = _place(given, rng, 0.3, 0.7), float(np.exp(rng.uniform(*np.log([0.5, 40]))))
-    return cases.spliced_midi(given, (0.0, place_s), rest_s, (place_s, np.inf))
-
-
-def _cut_in_recording(given: Case, rng: np.random.Generator) -> Case:
-    first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
-    return cases.spliced_audio(given, rng, (0.0, first_s), (last_s, given.duration_s))
-
-
-def _cut_in_midi(given: Case, rng: np.random.Generator) -> Case:
-    first_s, last_s = _passage(given, rng, rng.uniform(*CUT_S))
-    return cases.spliced_midi(given, (0.0, first_s), (last_s, np.inf))
-
-
 def _movements(given: Case, rng: np.random.Generator) -> Case:
-    place_s, slower = _place(given, rng, 0.4, 0.6), rng.uniform(0.9, 1.0)
-    first, second = (0.0, place_s), (place_s, given.duration_s)
-    written = cases.spliced_midi(given, first, rng.uniform(0.5, 12.0), (place_s, np.inf))
+    place_s, slower = _passage(given, rng, 0.0)[0], rng.uniform(0.9, 1.0)
+    first, second = (0.0, place_s), (place_s, np.inf)
+    written = cases.spliced_midi(given, first, rng.uniform(0.5, 12.0), second)
     played = cases.spliced_audio(written, rng, first, rng.uniform(2.0, 12.0), second)
 
     def own_tempo(time_s: np.ndarray) -> np.ndarray:
@@ -97,16 +84,6 @@ def _movements(given: Case, rng: np.random.Generator) -> Case:
         return np.minimum(time_s, place_s) * slower + after_s / slower
 
     return cases.warped(played, own_tempo)
-
-
-def _played_twice(given: Case, rng: np.random.Generator) -> Case:
-    first_s, last_s = _passage(given, rng, PASSAGE_S)
-    return cases.spliced_audio(given, rng, (0.0, last_s), (first_s, given.duration_s))
-
-
-def _repeat_skipped(given: Case, rng: np.random.Generator) -> Case:
-    first_s, last_s = _passage(given, rng, PASSAGE_S)
-    return cases.spliced_midi(given, (0.0, last_s), (first_s, np.inf))
 
 
 def _tuned(pitch_hz: int) -> Build:
@@ -144,21 +121,27 @@ CONDITIONS: dict[str, tuple[str, Build]] = {  # name: (in words, how it is made)
     "tempo_double": ("MIDI at twice the tempo", _tempo(2.0)),
     "drift10": ("tempo drifts by ±10 %", _drift),
     "rubato": ("strong rubato", _rubato),
-    "noise_before": ("25 s of noise before the music", _noise_before),
-    "part_of_midi": ("MIDI of a part", _part_of_midi),
-    "part_of_recording": ("recording of a part", _part_of_recording),
+    "noise_before": (
+        "25 s of noise before the music",
+        _spliced("audio", "_ 0z", rest_s=(25.0, 25.0), noise=0.01),
+    ),
+    "part_of_midi": ("MIDI of a part", _spliced("midi", "ab", passage_s=(40.0, 50.0))),
+    "part_of_recording": ("recording of a part", _spliced("audio", "ab", passage_s=(40.0, 50.0))),
     "tuned_415": ("recording at A = 415 Hz", _tuned(415)),
     "tuned_466": ("recording at A = 466 Hz", _tuned(466)),
     "transposed": ("MIDI two semitones higher", _transposed),
     "doubled": ("third of the notes doubled a tick later", _doubled),
-    "rest_longer": ("rest 0.5 to 4 s longer", _rest_longer(0.5, 4.0)),
-    "rest_much_longer": ("rest 4 to 40 s longer", _rest_longer(4.0, 40.0)),
-    "rest_shorter": ("rest 0.5 to 40 s shorter", _rest_shorter),
-    "cut_in_recording": ("3 to 12 s not played", _cut_in_recording),
-    "cut_in_midi": ("3 to 12 s missing in the MIDI", _cut_in_midi),
+    "rest_longer": ("rest 0.5 to 4 s longer", _spliced("audio", "0a _ az", rest_s=(0.5, 4.0))),
+    "rest_much_longer": ("rest 4 to 40 s longer", _spliced("audio", "0a _ az", rest_s=(4.0, 40.0))),
+    "rest_shorter": ("rest 0.5 to 40 s shorter", _spliced("midi", "0a _ az", rest_s=(0.5, 40.0))),
+    "cut_in_recording": ("3 to 12 s not played", _spliced("audio", "0a bz")),
+    "cut_in_midi": ("3 to 12 s missing in the MIDI", _spliced("midi", "0a bz")),
     "movements": ("two movements, another pause", _movements),
-    "played_twice": ("15 s played twice", _played_twice),
-    "repeat_skipped": ("repeat of 15 s not played", _repeat_skipped),
+    "played_twice": ("15 s played twice", _spliced("audio", "0b az", passage_s=(15.0, 15.0))),
+    "repeat_skipped": (
+        "repeat of 15 s not played",
+        _spliced("midi", "0b az", passage_s=(15.0, 15.0)),
+    ),
 }
 RETUNED = ("tuned_415", "tuned_466", "transposed")  # the exact MIDI is as it was played
 SCORE = "score"  # a score's MIDI, which has no exact form of its own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pretty_midi
 
 from ...common.config import HYBRID_VARIANT, CorpusPaths
 from ...common.errors import InputError
-from ...methods.dtw import DtwFeatures, audio_features, map_notes, note_features, warping_path
+from ...methods.dtw import audio_features, map_notes, note_features, warping_path
 from .cases import SAMPLE_RATE, Case
 
 TICKS = 9_600  # per second: MIDI times are rounded to a tenth of a millisecond
@@ -26,51 +26,40 @@ ROOMS_OF = {  # whose code a method's answers depend on
 }
 
 
-@dataclass
-class Placer:
-    """Runs methods on the cases of one recording; features of its own audio are made once."""
+def place(
+    method: str, given: Case, paths: CorpusPaths, params: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return onset and status of each note; a refusal leaves no onset.
 
-    paths: CorpusPaths
-    params: dict[str, Any]
-    _features: dict[int, tuple[np.ndarray, DtwFeatures]] = field(default_factory=dict)
-
-    def place(self, method: str, given: Case) -> tuple[np.ndarray, np.ndarray]:
-        """Return onset and status of each note; a refusal leaves no onset.
-
-        ``localizer`` is the released aligner, from MIDI file to result; ``exact`` is it, too, on a
-        case that the caller has made exact. ``dtw`` (Sync Toolbox) calls every note aligned.
-        """
-        try:
-            if method in ("exact", "localizer"):
-                return _align(given)
-            return self._peer(method, given)
-        except InputError:
-            n = len(given.notes)
-            return np.full(n, np.nan), np.full(n, REFUSED, dtype=object)
-
-    def _peer(self, method: str, given: Case) -> tuple[np.ndarray, np.ndarray]:
-        warped = self._warped(given)
+    ``localizer`` is the released aligner, from MIDI file to result; ``exact`` is it, too, on a case
+    that the caller has made exact. ``dtw`` (Sync Toolbox) calls every note aligned;
+    ``dtw_localizer`` and ``hybrid`` place the notes that it returns.
+    """
+    try:
+        if method in ("exact", "localizer"):
+            return _align(given)
+        notes = _warped(given)
         if method == "dtw":
-            return warped["onset_s"].to_numpy(), np.full(len(warped), ALIGNED, dtype=object)
+            return notes["onset_s"].to_numpy(), np.full(len(notes), ALIGNED, dtype=object)
         if method == "dtw_localizer":
             from ...localizer.locate import locate
             from ...localizer.spectra import compute_spectra
 
-            found = locate(compute_spectra(given.audio, SAMPLE_RATE), warped)
+            found = locate(compute_spectra(given.audio, SAMPLE_RATE), notes)
             return found.onset_s, found.status
         from ...methods.placing import prepare
 
-        placed = prepare(HYBRID_VARIANT, given.audio, self.paths, self.params)(warped)
+        placed = prepare(HYBRID_VARIANT, given.audio, paths, params)(notes)
         return placed.onset_s, np.where(placed.placed, ALIGNED, "uncertain")
+    except InputError:
+        n = len(given.notes)
+        return np.full(n, np.nan), np.full(n, REFUSED, dtype=object)
 
-    def _warped(self, given: Case) -> pd.DataFrame:
-        key = id(given.audio)  # kept alive below
-        if key not in self._features:
-            if len(self._features) > 1:  # the recording's own, and the last changed one
-                self._features.popitem()
-            self._features[key] = given.audio, audio_features(given.audio)
-        path = warping_path(self._features[key][1], note_features(given.notes))
-        return map_notes(path, given.notes)
+
+@lru_cache(maxsize=1)  # one method after the other asks for the same
+def _warped(given: Case) -> pd.DataFrame:
+    path = warping_path(audio_features(given.audio), note_features(given.notes))
+    return map_notes(path, given.notes)
 
 
 def _align(given: Case) -> tuple[np.ndarray, np.ndarray]:

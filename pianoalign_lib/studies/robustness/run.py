@@ -21,7 +21,7 @@ from ...corpora.timing_errors import generator
 from . import conditions
 from .cases import SAMPLE_RATE, Case, spliced_audio, spliced_midi
 from .conditions import CONDITIONS, SCORE
-from .methods import ROOMS_OF, Placer
+from .methods import ROOMS_OF, place
 from .scores import find_scores, score_cases
 from .scoring import judge, summarise
 
@@ -123,7 +123,7 @@ def draw_cases(
     for index in range(count):
         rng = generator(topic(params, "robustness")["drawn"]["seed"], material.name, str(index))
         what, given = conditions.draw(loaded, rng)
-        frame = judge(given, *Placer(paths, params).place("localizer", given))
+        frame = judge(given, *place("localizer", given, paths, params))
         frames.append(frame.assign(condition=f"{index}: {what}", method="localizer"))
     return pd.concat(frames).assign(test_set=material.test_set, recording=material.name)
 
@@ -143,28 +143,34 @@ def _run_one(
     material: Material,
 ) -> pd.DataFrame:
     """Return one row per case, method and note of a recording, from disk where they are there."""
-    load, placer = cache(material.load), Placer(paths, params)
+    load = cache(material.load)
+
+    @cache
+    def made(name: str) -> Case:
+        rng = generator(topic(params, "robustness")["seed"], material.name, name)
+        return conditions.build(name, load(), rng)
+
     frames = []
     for name in names:
         has_score = material.test_set == SCORE
         if (name == SCORE) != has_score and not (has_score and part == "development"):
             continue  # a test performance serves its score alone
         for method in methods:
-            key = f"{method}-{_key(method, paths, params)}"
+            key = f"{method}-{_key(method, params)}"
             path = paths.data / "robustness" / key / f"{material.name}-{name}.parquet"
             if not path.is_file():
-                made = "start" if method == "exact" and name in conditions.RETUNED else name
-                rng = generator(topic(params, "robustness")["seed"], material.name, made)
-                given = conditions.build(made, load(), rng)
+                as_played = method == "exact" and name in conditions.RETUNED
+                given = made("start" if as_played else name)
                 given = given.exact() if method == "exact" else given
+                frame = judge(given, *place(method, given, paths, params))
                 with atomic_path(path) as temporary:
-                    judge(given, *placer.place(method, given)).to_parquet(temporary, index=False)
+                    frame.to_parquet(temporary, index=False)
             frames.append(pd.read_parquet(path).assign(condition=name, method=method))
     test_set = part if part == "development" else material.test_set
     return pd.concat(frames).assign(test_set=test_set, recording=material.name)
 
 
-def _key(method: str, paths: CorpusPaths, params: dict[str, Any]) -> str:
+def _key(method: str, params: dict[str, Any]) -> str:
     """Return digits that change with what can change a method's answers, but for the audio."""
     folders = [PACKAGE / room for room in ("studies/robustness", *ROOMS_OF[method])]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
