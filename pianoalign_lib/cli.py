@@ -229,7 +229,7 @@ def _sensitivity(arguments: argparse.Namespace) -> None:
 
 
 def _robustness(arguments: argparse.Namespace) -> None:
-    from .studies.robustness.run import run_drawn, run_robustness
+    from benchmarks.robustness.run import run_drawn, run_robustness
 
     paths, params = _corpus(arguments)
     if arguments.drawn:

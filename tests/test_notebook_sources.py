@@ -17,6 +17,8 @@ from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
 from benchmarks.field.registry import TOOLS
+from benchmarks.robustness.conditions import CONDITIONS
+from benchmarks.robustness.run import ROBUSTNESS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
@@ -24,9 +26,7 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.report.contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
-from pianoalign_lib.studies.robustness.conditions import CONDITIONS
-from pianoalign_lib.studies.robustness.run import ROBUSTNESS
-from pianoalign_lib.studies.robustness.table import OURS
+from pianoalign_lib.tables.robustness import OURS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 

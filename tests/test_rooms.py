@@ -22,8 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scoring": BASE,
     "tables": BASE | {"corpora", "scoring"},
     "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
-    "studies": BASE
-    | {"localizer", "alignment", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
+    "studies": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
     "report": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
 }
 ROOMS = set(MAY_IMPORT)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ...scoring.metrics import EPSILON_S
+from pianoalign_lib.scoring.metrics import EPSILON_S
+
 from .cases import Case
 from .methods import ALIGNED, REFUSED
 

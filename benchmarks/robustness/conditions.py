@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 from scipy.signal import resample_poly
 
-from ...corpora.timing_errors import Condition, perturb
+from pianoalign_lib.corpora.timing_errors import Condition, perturb
+
 from . import cases
 from .cases import Case
 

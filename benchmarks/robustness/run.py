@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...common.config import CorpusPaths, digest, topic
-from ...common.errors import CorpusError
-from ...common.files import PACKAGE, atomic_path, sha256_file, write_text
-from ...common.progress import progress
-from ...corpora.recordings import Recording, load_recording, read_index
-from ...corpora.timing_errors import generator
+from pianoalign_lib.common.config import CorpusPaths, digest, topic
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file, write_text
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.corpora.timing_errors import generator
+
 from . import conditions
 from .cases import SAMPLE_RATE, Case, spliced_audio, spliced_midi
 from .conditions import CONDITIONS, SCORE
@@ -172,7 +173,7 @@ def _run_one(
 
 def _key(method: str, params: dict[str, Any]) -> str:
     """Return digits that change with what can change a method's answers, but for the audio."""
-    folders = [PACKAGE / room for room in ("studies/robustness", *ROOMS_OF[method])]
+    folders = [Path(__file__).parent, *(PACKAGE / room for room in ROOMS_OF[method])]
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     files += sorted((PACKAGE / "localizer").rglob("*.onnx"))
     return digest([topic(params, "robustness"), [sha256_file(file) for file in files]])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pandas as pd
 
-from ...common.errors import PianoAlignError
-from ...common.labels import set_label
-from ...tables.model import Cell, Column, Missing, Name, Number, Percent, Table
-from .conditions import CONDITIONS, SCORE
-from .scores import HOW_TO_GET
+from benchmarks.robustness.conditions import CONDITIONS, SCORE
+from benchmarks.robustness.scores import HOW_TO_GET
+
+from ..common.labels import set_label
+from .model import Cell, Column, Missing, Name, Number, Percent, Table
 
 SCORE_LABEL = "score at one tempo, 15 % slow"
 # The columns of each method: of the notes that were played, but for silent errors.
@@ -32,21 +29,6 @@ PEERS = {
 }
 
 
-def read_robustness(path: Path) -> pd.DataFrame:
-    """Read ``robustness.csv``.
-
-    Raises
-    ------
-    PianoAlignError
-        If the file is missing or is another one.
-    """
-    try:
-        frame = pd.read_csv(path)
-        return frame.astype({"test_set": str, "acc_50ms": float, "silent_share": float})
-    except (OSError, ValueError, KeyError) as error:
-        raise PianoAlignError(f"{path}: cannot read; run 'pianoalign robustness'") from error
-
-
 def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
     """Return one row per test set and condition: the localizer, and its peers beside it.
 
@@ -64,7 +46,8 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
         for method, (group, keys) in PEERS.items()
         for key in keys
     ]
-    found = {tuple(row[:3]): row[3] for row in _records(frame)}
+    key_columns = ["test_set", "condition", "method"]
+    found = {tuple(row[key] for key in key_columns): row for row in frame.to_dict("records")}
     rows: list[list[Cell]] = []
     sets = [name for name in frame["test_set"].unique() if name != SCORE]
     places = [(SCORE, SCORE)] * (corpus == "demo")
@@ -79,11 +62,6 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
             row += [_cell(found.get((test_set, condition, method)), key, None) for key in keys]
         rows.append(row)
     return Table("table9_robustness", _CAPTION, columns, rows, _notes(frame))
-
-
-def _records(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, dict]]:
-    for row in frame.to_dict("records"):
-        yield row["test_set"], row["condition"], row["method"], row
 
 
 def _cell(row: dict | None, key: str, exact: dict | None) -> Cell:

@@ -12,16 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...common.config import digest
-from ...common.errors import CorpusError
-from ...corpora.asap import folder as asap
-from ...corpora.performances import LEAD_S, TAIL_S, attacked, cut_excerpt, read_performance
-from ...corpora.pianos import Piano, load_piano
-from ...corpora.place import corpus_folder
-from ...corpora.rooms import normalise
-from ...corpora.timing_errors import generator
-from ...io.audio import load_audio, write_flac
-from ...io.notes import note_table
+from pianoalign_lib.common.config import digest
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.corpora.asap import folder as asap
+from pianoalign_lib.corpora.performances import (
+    LEAD_S,
+    TAIL_S,
+    attacked,
+    cut_excerpt,
+    read_performance,
+)
+from pianoalign_lib.corpora.pianos import Piano, load_piano
+from pianoalign_lib.corpora.place import corpus_folder
+from pianoalign_lib.corpora.rooms import normalise
+from pianoalign_lib.corpora.timing_errors import generator
+from pianoalign_lib.io.audio import load_audio, write_flac
+from pianoalign_lib.io.notes import note_table
+
 from .cases import Case
 
 VARIABLE = "PIANOALIGN_SCORES"

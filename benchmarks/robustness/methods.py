@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pretty_midi
 
-from ...common.config import HYBRID_VARIANT, CorpusPaths
-from ...common.errors import InputError
-from ...methods.dtw import audio_features, map_notes, note_features, warping_path
+from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths
+from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.methods.dtw import audio_features, map_notes, note_features, warping_path
+
 from .cases import SAMPLE_RATE, Case
 
 TICKS = 9_600  # per second: MIDI times are rounded to a tenth of a millisecond
@@ -42,12 +43,12 @@ def place(
         if method == "dtw":
             return notes["onset_s"].to_numpy(), np.full(len(notes), ALIGNED, dtype=object)
         if method == "dtw_localizer":
-            from ...localizer.locate import locate
-            from ...localizer.spectra import compute_spectra
+            from pianoalign_lib.localizer.locate import locate
+            from pianoalign_lib.localizer.spectra import compute_spectra
 
             found = locate(compute_spectra(given.audio, SAMPLE_RATE), notes)
             return found.onset_s, found.status
-        from ...methods.placing import prepare
+        from pianoalign_lib.methods.placing import prepare
 
         placed = prepare(HYBRID_VARIANT, given.audio, paths, params)(notes)
         return placed.onset_s, np.where(placed.placed, ALIGNED, "uncertain")
@@ -63,7 +64,7 @@ def _warped(given: Case) -> pd.DataFrame:
 
 
 def _align(given: Case) -> tuple[np.ndarray, np.ndarray]:
-    from ...alignment.aligner import align
+    from pianoalign_lib.alignment.aligner import align
 
     midi, rows = midi_file(given.notes)
     result = align(given.audio, midi, sample_rate=SAMPLE_RATE).notes

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ...io.audio import SAMPLE_RATE
+from pianoalign_lib.io.audio import SAMPLE_RATE
 
 FADE_S = 0.02  # of the cross-fades where audio is spliced
 BEFORE_ONSET_S = 0.05  # how long before the next onset it is spliced, if the rest is long enough
