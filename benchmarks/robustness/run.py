@@ -125,7 +125,8 @@ def draw_cases(
         rng = generator(topic(params, "robustness")["drawn"]["seed"], material.name, str(index))
         what, given = conditions.draw(loaded, rng)
         frame = judge(given, *place("localizer", given, paths, params))
-        frames.append(frame.assign(condition=f"{index}: {what}", method="localizer"))
+        case = f"{material.name}, {index}: {what}"
+        frames.append(frame.assign(condition=case, method="localizer"))
     return pd.concat(frames).assign(test_set=material.test_set, recording=material.name)
 
 
@@ -167,6 +168,8 @@ def _run_one(
                 with atomic_path(path) as temporary:
                     frame.to_parquet(temporary, index=False)
             frames.append(pd.read_parquet(path).assign(condition=name, method=method))
+    if not frames:
+        return pd.DataFrame()
     test_set = part if part == "development" else material.test_set
     return pd.concat(frames).assign(test_set=test_set, recording=material.name)
 
