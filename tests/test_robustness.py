@@ -17,12 +17,13 @@ from benchmarks.robustness.run import ROBUSTNESS, materials, run_robustness
 from benchmarks.robustness.scores import find_scores, score_to_midi
 from benchmarks.robustness.scoring import SILENT_S, judge, summarise
 from pianoalign_lib.common.config import corpus_paths, load_params
-from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import INDEX
 from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
 from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.tables.robustness import table9_robustness
+from tools.scores_from_asap import read_match
 
 TARGET = 0.005  # silent errors, of the notes called aligned
 SPACING_S = 0.5
@@ -119,34 +120,32 @@ def test_a_quiet_place_is_in_the_longest_rest_nearby() -> None:
     assert quiet_place(kept, 16.0) == pytest.approx(1.0 + 32 * SPACING_S - 0.05)
 
 
-def write_scores(folder: Path, composers: int = 4, pieces: int = 6) -> None:
-    names = [
-        f"C{composer}/P{piece}{suffix}/Player"
-        for composer in range(composers)
-        for piece in range(pieces)
-        for suffix in ("", "_no_repeat")
-    ]
-    manifest = pd.DataFrame({"file": [name.replace("/", "_") for name in names]})
-    manifest.assign(upstream_path=[f"{name}.match" for name in names]).to_csv(
-        folder / "MANIFEST.csv", index=False
-    )
-
-
 def test_pieces_are_in_one_part_only_and_pianos_too(tmp_path: Path) -> None:
-    write_scores(tmp_path)
     params = load_params(ROOT)
-    params = params | {"robustness": {"scores": {"seed": 1, "count": 5, "per_composer": 2}}}
     found = {part: find_scores(tmp_path, params, part) for part in ("test", "development")}
-    assert [len(scores) for scores in found.values()] == [5, 5]
-    pieces = [
-        {Path(score.path).parent.as_posix().removesuffix("_no_repeat") for score in scores}
-        for scores in found.values()
-    ]
-    assert not pieces[0] & pieces[1] and [len(each) for each in pieces] == [5, 5]
+    pieces = [{str(Path(score.path).parent) for score in scores} for scores in found.values()]
+    assert [len(each) for each in pieces] == [12, 12] and not pieces[0] & pieces[1]
     assert {score.piano for score in found["test"]} == {"iowa"}
     assert "iowa" not in {score.piano for score in found["development"]}
     with pytest.raises(CorpusError, match="PIANOALIGN_SCORES"):
         find_scores(tmp_path / "none", params, "test")
+
+
+def test_a_match_file_is_read_with_what_was_not_played_and_not_written() -> None:
+    notes = read_match(
+        "info(midiClockUnits,480).\ninfo(midiClockRate,500000).\n"
+        "scoreprop(timeSignature,4/4,1:1,0,0.0000).\n"
+        "snote(n1,[C,n],4,1:1,0,1/4,-0.5000,1.0000,[v1,staff1])-note(n0,60,960,1200,64,0,0).\n"
+        "snote(n2,[B,bb],3,1:2,0,0,1.0000,1.0000,[v1,staff1,grace])-deletion.\n"
+        "insertion-note(n2,67,2000,2100,40,0,0).\nornament(n1,[trill])-note(n3,62,1,2,3,0,0).\n"
+        "sustain(0,127).\n"
+    )
+    assert notes["pitch"].tolist() == [60, 57, 67]
+    assert notes["onset_s"].fillna(-1).tolist() == pytest.approx([1.0, -1, 2000 / 960])
+    assert notes["score_onset_beat"].fillna(-9).tolist() == [-0.5, 1.0, -9]
+    assert notes["score_duration_beat"].fillna(-9).tolist() == [1.5, 0.0, -9]
+    with pytest.raises(CorpusError, match="match file"):
+        read_match("info(piece,x).\n")
 
 
 def test_a_score_at_one_tempo_is_slower_than_played_and_keeps_what_was_not_played() -> None:
@@ -185,6 +184,8 @@ def test_a_run_goes_on_where_it_stopped(toy_project, monkeypatch: pytest.MonkeyP
     pd.testing.assert_frame_equal(run_robustness(toy_project, params, **options), table)
     assert sum(path.stat().st_mtime_ns == time for path, time in files.items()) == 1
     assert not (toy_project.results / ROBUSTNESS).exists()  # a part of the conditions is no table
+    with pytest.raises(ConfigError, match="unknown: sideways; there are"):
+        run_robustness(toy_project, params, names=["sideways"])
 
 
 def test_table_9_says_what_was_not_run_and_how_far_from_exact() -> None:

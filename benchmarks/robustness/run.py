@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, digest, topic
-from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file, write_text
 from pianoalign_lib.common.progress import progress
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
@@ -43,8 +43,8 @@ def materials(paths: CorpusPaths, params: dict[str, Any], part: str = "test") ->
 
     Raises
     ------
-    CorpusError
-        If there are none.
+    CorpusError, ConfigError
+        If the recordings, or for ``development`` the scores, are not here; for another corpus.
     """
     found = []
     try:
@@ -58,7 +58,9 @@ def materials(paths: CorpusPaths, params: dict[str, Any], part: str = "test") ->
             Material(s.name, SCORE, partial(score_cases, s, paths.root, params)) for s in scores
         ]
     if part == "test":
-        wanted = topic(params, "robustness")["recordings"][paths.corpus]
+        wanted = topic(params, "robustness")["recordings"].get(paths.corpus)
+        if wanted is None:
+            raise ConfigError(f"params.yaml: robustness.recordings has nothing of {paths.corpus}")
         seen = set()
         for item in read_index(paths.split("eval"), split="test"):
             key = item.performance if wanted["first_only"] else item.recording
@@ -97,9 +99,18 @@ def run_robustness(
         ``test``; or ``development``: other pieces on the training pianos, to choose on.
     methods, names
         Default: those of params.yaml and ``exact``; all conditions.
+
+    Raises
+    ------
+    ConfigError
+        If the corpus, a method or a condition is unknown.
     """
     chosen = methods or ["exact", *topic(params, "robustness")["methods"]]
-    run = partial(_run_one, paths, params, chosen, names or [SCORE, *CONDITIONS], part)
+    wanted = names or [SCORE, *CONDITIONS]
+    if unknown := {*chosen, *wanted} - {SCORE, *CONDITIONS, *ROOMS_OF}:
+        known = ", ".join([*ROOMS_OF, SCORE, *CONDITIONS])
+        raise ConfigError(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
+    run = partial(_run_one, paths, params, chosen, wanted, part)
     table = summarise(_each(run, materials(paths, params, part), jobs, f"robustness, {part}"))
     if part == "test" and methods is None and names is None:
         _write(paths.results / ROBUSTNESS, table)

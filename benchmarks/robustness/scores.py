@@ -33,8 +33,8 @@ from .cases import Case
 
 VARIABLE = "PIANOALIGN_SCORES"
 HOW_TO_GET = (
-    f"{VARIABLE} must name a folder with MANIFEST.csv and notes/, made from the match files of "
-    "github.com/CPJKU/asap-dataset"
+    "clone github.com/CPJKU/asap-dataset at commit 4097b45757 and run 'python -m "
+    f"tools.scores_from_asap CLONE FOLDER', then name the folder in {VARIABLE}"
 )
 SCORE_VELOCITY = 64  # a score has none
 GRACE_S = 0.05  # length of a note that has none in the score
@@ -53,37 +53,40 @@ class Score:
     piano: str
 
 
+def listed() -> pd.Series:
+    """Return where each score is in the repository, without ending, by its name."""
+    return pd.read_csv(Path(__file__).with_suffix(".csv")).set_index("name")["path"]
+
+
 def find_scores(fetched: Path, params: dict[str, Any], part: str) -> list[Score]:
     """Return the scores of a part, ``test`` or ``development``.
 
-    Pieces are shuffled by the seed of topic ``robustness``; the first go to test, the next to
-    development, so many of a composer at most. A piece with and without its repeats is one.
+    The pieces of the list beside this module are shuffled by the seed of topic ``robustness``; the
+    first go to test, the next to development, so many of a composer at most. A piece with and
+    without its repeats is one.
 
     Raises
     ------
     CorpusError
-        If the folder is not there, or not one of scores.
+        If the folder is not there.
     """
-    folder = corpus_folder("(n)ASAP", VARIABLE, HOW_TO_GET, None, fetched)
-    try:
-        listed = pd.read_csv(folder / "MANIFEST.csv").set_index("file")["upstream_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CorpusError(f"{folder}: has no MANIFEST.csv of scores; {HOW_TO_GET}") from error
+    folder = corpus_folder("(n)ASAP's scores", VARIABLE, HOW_TO_GET, None, fetched)
+    paths = listed()
     settings, pianos = params["robustness"]["scores"], params["demo"]["pianos"]
-    names = generator(settings["seed"], "scores").permutation(sorted(listed.index)).tolist()
+    names = generator(settings["seed"], "scores").permutation(sorted(paths.index)).tolist()
     pieces: set[str] = set()
     scores: list[Score] = []
     for split in ("test", "development"):
         scores, composers = [], Counter[str]()
         voices = pianos["test" if split == "test" else "train"]
         for name in names:
-            path = Path(listed[name])
+            path = Path(paths[name])
             piece, composer = re.sub("_(no_)?repeat", "", str(path.parent)), path.parts[0]
             is_free = piece not in pieces and composers[composer] < settings["per_composer"]
             if is_free and len(scores) < settings["count"]:
                 composers[composer] += 1
                 pieces.add(piece)
-                midi, piano = str(path.with_suffix(".mid")), voices[len(scores) % len(voices)]
+                midi, piano = f"{path}.mid", voices[len(scores) % len(voices)]
                 scores.append(Score(name, folder / "notes" / f"{name}.csv", midi, piano))
         if split == part:
             break
@@ -98,12 +101,12 @@ def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, C
     Raises
     ------
     CorpusError
-        If ASAP's performance or the piano is missing.
+        If ASAP's performance, the score or the piano is missing.
     """
     settings = params["robustness"]["scores"]
     midi = asap.find_folder(None, root / "data" / "asap" / "sources" / "midi")
-    listed = asap.listed()
-    performance = read_performance(asap.find_listed(midi, listed[listed["path"] == score.path])[0])
+    row = asap.listed().query("path == @score.path")
+    performance = read_performance(asap.find_listed(midi, row)[0])
     first_s = float(performance["onset_s"].min())
     end_s = first_s + settings["excerpt_s"]
     excerpt = cut_excerpt(performance, 0.0, end_s)
@@ -118,6 +121,8 @@ def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, C
     attack_s = piano.attack_s(excerpt["pitch"].to_numpy(), excerpt["velocity"].to_numpy())
     notes = attacked(excerpt, attack_s)
     played = Case(audio, notes, (notes["onset_s"].to_numpy()[:, None],))
+    if not score.notes.is_file():
+        raise CorpusError(f"{score.notes}: not found; {HOW_TO_GET}")
     rows = pd.read_csv(score.notes).dropna(subset="score_onset_beat")
     attack_s = piano.attack_s(rows["pitch"].to_numpy(), rows["velocity"].fillna(0).to_numpy())
     rows = rows.assign(true_s=rows["onset_s"] + LEAD_S - first_s + attack_s)
