@@ -18,7 +18,7 @@ from synthetic_predictions import predictions
 
 from benchmarks.field.registry import TOOLS
 from benchmarks.robustness.conditions import CONDITIONS
-from benchmarks.robustness.run import ROBUSTNESS
+from benchmarks.robustness.run import DRAWN, ROBUSTNESS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
@@ -190,12 +190,14 @@ def write_field(paths: CorpusPaths) -> None:
 
 
 def write_robustness(paths: CorpusPaths) -> None:
-    """Write ``robustness.csv``: every condition with equal shares, but no scores."""
+    """Write what table 9 is made from: every condition with equal shares, but no scores."""
     keys = [(name, method) for name in CONDITIONS for method in ("exact", "localizer", "dtw")]
     rows = pd.DataFrame(keys, columns=["condition", "method"])
     rows = rows.assign(test_set="test", n_recordings=1, n_notes=30)
     shares = {key: 0.5 for key in OURS if key != "below_exact"}
-    rows.assign(**shares).to_csv(paths.results / ROBUSTNESS, index=False)
+    rows = rows.assign(n_aligned=30, n_silent=1, **shares)
+    rows.to_csv(paths.results / ROBUSTNESS, index=False)
+    rows.to_csv(paths.results / DRAWN, index=False)
 
 
 def contents(paths: CorpusPaths) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from . import conditions
 from .cases import SAMPLE_RATE, Case, spliced_audio, spliced_midi
 from .conditions import CONDITIONS, SCORE
 from .methods import ROOMS_OF, place
-from .scores import find_scores, score_cases
+from .scores import Score, find_scores, score_cases
 from .scoring import judge, summarise
+
+log = logging.getLogger(__name__)
 
 ROBUSTNESS, DRAWN = "robustness.csv", "robustness_drawn.csv"
 
@@ -46,17 +49,15 @@ def materials(paths: CorpusPaths, params: dict[str, Any], part: str = "test") ->
     CorpusError, ConfigError
         If the recordings, or for ``development`` the scores, are not here; for another corpus.
     """
-    found = []
+    scores: list[Score] = []
     try:
-        scores = find_scores(paths.root / "data" / "scores", params, part)
-    except CorpusError:
+        if paths.corpus == "demo":
+            scores = find_scores(paths.root / "data" / "scores", params, part)
+    except CorpusError as error:
         if part != "test":
             raise
-        scores = []
-    if paths.corpus == "demo":
-        found = [
-            Material(s.name, SCORE, partial(score_cases, s, paths.root, params)) for s in scores
-        ]
+        log.warning("scores: not run: %s", error)
+    found = [Material(s.name, SCORE, partial(score_cases, s, paths.root, params)) for s in scores]
     if part == "test":
         wanted = topic(params, "robustness")["recordings"].get(paths.corpus)
         if wanted is None:
