@@ -23,6 +23,7 @@ OURS = {
     "refused_share": "Refused",
 }
 PEERS = {
+    "exact": ("Localizer, exact MIDI", ("acc_10ms", "acc_50ms", "silent_share")),
     "dtw_localizer": ("Sync Toolbox, then localizer", ("acc_10ms", "acc_50ms", "silent_share")),
     "dtw": ("Sync Toolbox", ("acc_10ms", "acc_50ms", "far_share")),
     "hybrid": ("Sync Toolbox, then CRNN", ("acc_10ms", "acc_50ms")),
@@ -90,5 +91,6 @@ def _notes(frame: pd.DataFrame) -> list[str]:
         f"{counts}. Of each recording the first 90 s.",
         "Silent errors: of the notes called aligned, those more than 100 ms off or not played at "
         "all. Sync Toolbox calls every note aligned.",
-        "Below exact: points below what the localizer reaches if the MIDI has the exact times.",
+        "Below exact: points below what the localizer reaches if the MIDI has the exact times; its "
+        "silent errors then are those of the labels, which on the Disklavier come before the sound.",
     ]
