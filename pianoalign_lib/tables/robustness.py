@@ -73,19 +73,6 @@ def _cell(row: dict | None, key: str, exact: dict | None, reason: str) -> Cell:
     return Percent(row[key])
 
 
-_CAPTION, columns, rows, _notes(frame))
-
-
-def _cell(row: dict | None, key: str, exact: dict | None) -> Cell:
-    if row is None:
-        return Missing("not run", HOW_TO_GET if key == "acc_10ms" else "")
-    if key != "below_exact":
-        return Percent(row[key])
-    if exact is None:
-        return Missing("not run")
-    return Number(100 * (exact["acc_50ms"] - row["acc_50ms"]), 1)
-
-
 _CAPTION = (
     "Table 9. From a score to a performance: notes that were played within a tolerance, or more "
     "than 0.5 s off (%), and silent errors (%)"
