@@ -24,16 +24,7 @@ DVC_FLAGS ?=
 # Processes that run tests side by side.
 WORKERS ?= 2
 
-TABLES := claims table1_corpus table1_error_size table2_architecture table3_representation \
-    table4_frame_rate table5_dtw table6_real
-ifeq ($(CORPUS),maps)
-PIPELINE := maps/dvc.yaml
-TRAINING := maps/training/dvc.yaml
-TABLES += table5_pianos sensitivity label_limit latency microphones scored_by_sound cross_corpus
-else
-PIPELINE := dvc.yaml
-TRAINING := training/dvc.yaml
-endif
+PIPELINE := $(if $(filter maps,$(CORPUS)),maps/dvc.yaml,dvc.yaml)
 GET_MAPS := give its folder (make repro CORPUS=maps MAPS=/path/to/MAPS), or fetch it first (about \
     310 MB): pianoalign data fetch --corpus maps
 
@@ -102,32 +93,32 @@ setup:  ## create .venv and install the locked packages, unless that is done
 	fi
 	echo "$$want" > "$$stamp"
 
-peers: setup  ## install the other tools of table 7, for `pianoalign field`
+peers: setup  ## install the other tools of table 7, for `python -m benchmarks.field`
 	"$(VENV)/bin/python" -m pip install --quiet --no-deps -r requirements-peers.lock
 
 repro: setup  ## rebuild every table and figure from the shipped checkpoints, then print the tables
 	@$(ACTIVATE)
 	$(CHECK_MAPS)
 	python -m dvc repro $(DVC_FLAGS) $(PIPELINE)
-	for table in $(TABLES); do
-	    echo
-	    cat "results/$(CORPUS)/tables/$$table.md"
-	done
+	pianoalign tables --corpus $(CORPUS)
 	echo
 	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
 	if [ "$(CORPUS)" != maps ]; then echo "MAPS, the paper's data, was skipped: $(GET_MAPS)"; fi
 
+# The commands of the stage `train` of training/dvc.yaml, which is frozen: DVC never runs it by itself.
 retrain: setup  ## train all variants from scratch (resumable), release their checkpoints, rebuild the tables
 	@$(ACTIVATE)
 	$(CHECK_MAPS)
-	python -m dvc repro $(TRAINING):render_train
+	python -m dvc repro $(PIPELINE):render
 	unfinished="data/$(CORPUS)/retraining"
 	if [ ! -e "$$unfinished" ]; then
 	    rm -rf "data/$(CORPUS)/resume"
 	    touch "$$unfinished"
 	fi
-	python -m dvc repro --force --single-item $(TRAINING):train
+	pianoalign data render --corpus $(CORPUS) --split train
+	pianoalign train --corpus $(CORPUS)
 	pianoalign release --corpus $(CORPUS)
+	python -m dvc commit --force training/dvc.yaml:train@$(CORPUS)
 	rm "$$unfinished"
 	python -m dvc repro $(PIPELINE)
 
@@ -140,7 +131,7 @@ test: setup  ## run linter, type checker and the whole test suite
 
 lab: setup  ## open JupyterLab on the notebooks
 	@$(ACTIVATE)
-	exec python -m jupyterlab notebooks
+	exec python -m jupyterlab $$(if [ "$$(id -u)" = 0 ]; then echo --allow-root; fi) notebooks
 
 clean:  ## delete what the pipeline can make again quickly (keeps training runs, results and .venv)
 	rm -rf "data/$(CORPUS)/sources" "data/$(CORPUS)/eval" "data/$(CORPUS)/train" "data/$(CORPUS)/predictions"

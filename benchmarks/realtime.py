@@ -29,7 +29,7 @@ def measure(part: str, recording_name: str) -> dict[str, float]:
 
     from pianoalign_lib.common.config import corpus_paths, load_params
     from pianoalign_lib.corpora.recordings import load_recording, read_index
-    from pianoalign_lib.methods.predict import loose_notes
+    from pianoalign_lib.corpora.timing_errors import loose_notes
 
     torch.set_num_threads(1)
     paths, params = corpus_paths("demo"), load_params()

@@ -6,46 +6,47 @@ those of the system, end with one line on stderr and exit code 1; Ctrl-C with ex
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .alignment.command import add_align_parser
+from .common import __version__
 from .common.errors import ConfigError, PianoAlignError
 
 if TYPE_CHECKING:
     from .common.config import CorpusPaths
 
 STOPPED = "stopped; the same command goes on from here"
+Params = dict[str, Any]
 CORPORA = ("demo", "maps", "maestro", "asap")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    return run_command(build_parser().parse_args(argv))
+
+
+def run_command(arguments: Namespace) -> int:
+    """Run what a parser chose, ``arguments.run``, and return the exit code."""
     # One thread per process: two processes with two threads each slow each other many times over.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         arguments.run(arguments)
-    except (PianoAlignError, OSError, MemoryError) as error:
-        return _stop(_one_line(error), 1)
+    except PianoAlignError as error:
+        return _stop(str(error), 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _stop(f"{where}{error.strerror or error}; check space and rights", 1)
+    except MemoryError:
+        return _stop("not enough memory; close other programs or take a shorter file", 1)
     except KeyboardInterrupt:
         return _stop(getattr(arguments, "stopped", STOPPED), 130)
     return 0
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, PianoAlignError):
-        return str(error)
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}; check space and rights"
-    return "not enough memory; close other programs or take a shorter file"
 
 
 def _stop(message: str, code: int) -> int:
@@ -57,11 +58,9 @@ def _stop(message: str, code: int) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """Return the parser of all commands."""
-    from . import __version__
-
-    parser = argparse.ArgumentParser(prog="pianoalign", description=__doc__.splitlines()[0])
+    parser = ArgumentParser(prog="pianoalign", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"pianoalign {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_align_parser(commands)
@@ -83,16 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "release", _release, "copy finished training runs to checkpoints/")
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
-    field = _add(commands, "field", _field, "measure a tool of table 7 beside the others")
-    field.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
     _add(commands, "latency", _latency, "measure how long after its label a note sounds")
     _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
-    robustness = _add(commands, "robustness", _robustness, "align scores, cuts, repeats, any tempo")
-    robustness.add_argument("--part", choices=("test", "development"), default="test")
-    robustness.add_argument("--methods", nargs="+", help="default: those of params.yaml")
-    robustness.add_argument("--conditions", nargs="+", help="default: all")
-    robustness.add_argument("--drawn", action="store_true", help="cases drawn at random instead")
     localizer = commands.add_parser("localizer", help="train the aligner that is released")
     localizer_steps = localizer.add_subparsers(required=True, metavar="STEP")
     _add(localizer_steps, "prepare", _localizer_prepare, "augment recordings, compute spectra")
@@ -104,42 +96,36 @@ def build_parser() -> argparse.ArgumentParser:
         step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")
     notebook = _add(commands, "notebook", _notebook, "execute one notebook")
     notebook.add_argument("name", help="for example 03_ablations")
+    _add(commands, "tables", _tables, "print all tables of a corpus")
     _add(commands, "report", _report, "put all tables and figures on one page")
     return parser
 
 
-def _add(commands, name: str, run: Callable, help_text: str) -> argparse.ArgumentParser:
+def _add(commands, name: str, run: Callable, help_text: str) -> ArgumentParser:
     parser = commands.add_parser(name, help=help_text)
     parser.add_argument("--corpus", default="demo")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side"
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=lambda arguments: run(arguments, *corpus_of(arguments)))
     return parser
 
 
-def _paths(arguments: argparse.Namespace) -> CorpusPaths:
-    from .common.config import corpus_paths
+def corpus_of(arguments: Namespace) -> tuple[CorpusPaths, Params]:
+    """Return the folders of the corpus asked for, and the parameters as they hold for it."""
+    from .common.config import corpus_paths, load_params
 
     if arguments.corpus not in CORPORA:
         raise ConfigError(
             f"unknown corpus '{arguments.corpus}'; choose one of {', '.join(CORPORA)}"
         )
-    return corpus_paths(arguments.corpus)
-
-
-def _corpus(arguments: argparse.Namespace) -> tuple[CorpusPaths, dict[str, Any]]:
-    """Return the folders of the corpus asked for, and the parameters as they hold for it."""
-    from .common.config import load_params
-
-    paths = _paths(arguments)
+    paths = corpus_paths(arguments.corpus)
     return paths, load_params(paths.root, paths.corpus)
 
 
-def _fetch(arguments: argparse.Namespace) -> None:
-    paths = _paths(arguments)
+def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     if paths.corpus == "maps":
-        from .corpora.maps.fetch import fetch_maps
+        from .corpora.maps.folder import fetch_maps
 
         fetch_maps(paths.sources)
     elif paths.corpus == "demo":
@@ -157,117 +143,97 @@ def _fetch(arguments: argparse.Namespace) -> None:
         )
 
 
-def _render(arguments: argparse.Namespace) -> None:
-    paths, params = _corpus(arguments)
+def _render(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
+    split, jobs, folder = arguments.split, arguments.jobs, arguments.folder
+    partial = arguments.allow_partial or bool(os.environ.get("PIANOALIGN_PARTIAL"))
     if paths.corpus == "demo":
         from .corpora.demo.render import render
 
-        render(paths, params, arguments.split, arguments.jobs)
-        return
-    if paths.corpus == "asap":
+        render(paths, params, split, jobs)
+    elif paths.corpus == "asap":
         from .corpora.asap.render import render_asap
 
-        render_asap(paths, params, arguments.jobs, folder=arguments.folder)
-        return
-    from .corpora.maestro import prepare_maestro
-    from .corpora.maps.prepare import prepare_maps
+        render_asap(paths, params, jobs, folder=folder)
+    elif paths.corpus == "maps":
+        from .corpora.maps.prepare import prepare_maps
 
-    prepare = {"maps": prepare_maps, "maestro": prepare_maestro}[paths.corpus]
-    partial = arguments.allow_partial or bool(os.environ.get("PIANOALIGN_PARTIAL"))
-    options = {"folder": arguments.folder, "allow_partial": partial}
-    prepare(paths, params, arguments.split, arguments.jobs, **options)
+        prepare_maps(paths, params, split, jobs, folder=folder, allow_partial=partial)
+    else:
+        from .corpora.maestro import prepare_maestro
+
+        prepare_maestro(paths, params, split, jobs, folder=folder, allow_partial=partial)
 
 
-def _train(arguments: argparse.Namespace) -> None:
+def _train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .crnn.runs import train_variants
 
-    paths, params = _corpus(arguments)
     names = [arguments.variant] if arguments.variant else list(params["variants"])
     train_variants(paths, params, names, arguments.jobs)
 
 
-def _release(arguments: argparse.Namespace) -> None:
-    from .crnn.release import release
+def _release(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
+    from .crnn.runs import release
 
-    paths, params = _corpus(arguments)
     release(paths, list(params["variants"]))
 
 
-def _predict(arguments: argparse.Namespace) -> None:
+def _predict(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .methods.predict import predict
 
-    paths, params = _corpus(arguments)
     predict(paths, params, arguments.method, arguments.jobs)
 
 
-def _field(arguments: argparse.Namespace) -> None:
-    from benchmarks.field.run import run_field
-    from benchmarks.field.summary import write_field
-
-    paths, params = _corpus(arguments)
-    run_field(paths, params, arguments.method)  # one process: its CPU time is measured
-    write_field(paths, params)
-
-
-def _metrics(arguments: argparse.Namespace) -> None:
+def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .scoring.evaluation import write_metrics
+    from .scoring.summary import write_summary
 
-    write_metrics(*_corpus(arguments))
+    write_metrics(paths, params)
+    write_summary(paths)
 
 
-def _latency(arguments: argparse.Namespace) -> None:
+def _latency(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .studies.latency.measure import measure_latency
 
-    measure_latency(_paths(arguments), arguments.jobs)
+    measure_latency(paths, arguments.jobs)
 
 
-def _sensitivity(arguments: argparse.Namespace) -> None:
+def _sensitivity(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .studies.sensitivity.run import run_sensitivity
 
-    paths, params = _corpus(arguments)
     run_sensitivity(paths, params, arguments.jobs)
 
 
-def _robustness(arguments: argparse.Namespace) -> None:
-    from benchmarks.robustness.run import run_drawn, run_robustness
-
-    paths, params = _corpus(arguments)
-    if arguments.drawn:
-        print(run_drawn(paths, params, arguments.jobs).to_string())
-        return
-    options = {"part": arguments.part, "methods": arguments.methods, "names": arguments.conditions}
-    print(run_robustness(paths, params, arguments.jobs, **options).round(4).to_string())
-
-
-def _localizer_prepare(arguments: argparse.Namespace) -> None:
+def _localizer_prepare(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .localizer_training.sources import build_sources
 
-    paths, params = _corpus(arguments)
     build_sources(paths.root, params, params["localizer"]["share"], arguments.jobs)
 
 
-def _localizer_train(arguments: argparse.Namespace) -> None:
+def _localizer_train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .localizer_training.training import train_localizer
 
-    paths, params = _corpus(arguments)
     print(train_localizer(paths.root, params, arguments.variant))
 
 
-def _localizer_release(arguments: argparse.Namespace) -> None:
+def _localizer_release(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .localizer_training.release import release_localizer
 
-    paths, params = _corpus(arguments)
     print(release_localizer(paths.root, params, arguments.variant))
 
 
-def _notebook(arguments: argparse.Namespace) -> None:
+def _notebook(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .report.notebooks import run_notebook
 
-    _paths(arguments)
-    run_notebook(arguments.name, arguments.corpus)
+    run_notebook(arguments.name, paths.corpus)
 
 
-def _report(arguments: argparse.Namespace) -> None:
+def _tables(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
+    from .report.page import markdown_tables
+
+    print(markdown_tables(paths.corpus), end="")
+
+
+def _report(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
     from .report.page import build_report
 
-    print(build_report(_paths(arguments).corpus))
+    print(build_report(paths.corpus))

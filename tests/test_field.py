@@ -6,26 +6,35 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import toy_audio, toy_notes
 
-from benchmarks.field import excerpts, measure, tools
+from benchmarks.field import excerpts, measure
 from benchmarks.field import run as field
-from benchmarks.field.conditions import CONDITIONS, MISSING_EXTRA, field_notes
+from benchmarks.field.__main__ import main
+from benchmarks.field.conditions import field_notes
 from benchmarks.field.matching import match_heard
 from benchmarks.field.parangonar import group_onsets
-from benchmarks.field.registry import TOOLS
+from benchmarks.field.registry import TOOLS, adapter
 from benchmarks.field.summary import summarize, write_field
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.figures.tools import figure4_field
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.methods.predict import loose_notes
-from pianoalign_lib.tables.tools import read_field, table7_conditions, table7_extra, table7_field
+from pianoalign_lib.tables.tools import (
+    CONDITIONS,
+    MISSING_EXTRA,
+    read_field,
+    table7_conditions,
+    table7_extra,
+    table7_field,
+)
 
 BOOTSTRAP = {"samples": 20, "seed": 1}
 
@@ -173,9 +182,11 @@ def test_a_tool_that_is_not_installed_is_not_run(toy_project, monkeypatch) -> No
         write_field(toy_project, load_params(toy_project.root))
 
 
-def test_an_unknown_tool_is_refused(toy_project) -> None:
+def test_an_unknown_tool_is_refused(toy_project, capsys) -> None:
     with pytest.raises(ConfigError, match="choose one of none, synctoolbox"):
         field.run_field(toy_project, load_params(toy_project.root), "magic")
+    assert main(["--method", "magic"]) == 1
+    assert capsys.readouterr().err.startswith("pianoalign: unknown tool 'magic'; choose one of")
 
 
 def test_a_tool_that_fails_leaves_the_notes_and_says_why() -> None:
@@ -187,6 +198,26 @@ def test_a_tool_that_fails_leaves_the_notes_and_says_why() -> None:
     assert failure == "no frames"
     np.testing.assert_array_equal(found.onset_s, notes["onset_s"])
     assert (found.status == "not heard").all()
+
+
+def test_what_a_transcriber_heard_is_kept(toy_project, monkeypatch) -> None:
+    calls = []
+
+    def hear(audio: np.ndarray) -> pd.DataFrame:
+        calls.append(len(audio))
+        return pd.DataFrame({"pitch": [60], "onset_s": [99.0]})
+
+    tool = SimpleNamespace(start=lambda: calls.append(0), hear=hear)
+    monkeypatch.setattr(measure, "adapter", lambda *_: tool)
+    params, (excerpt, _) = load_params(toy_project.root), excerpts.field_excerpts(toy_project)
+    files = [toy_project.root / name for name in ("a.parquet", "heard.parquet")]
+    for _ in range(2):
+        task = measure.Task("heard", excerpt, files[0], "key", files[1], "heard key", None)
+        measure.measure(toy_project, params, task)
+    assert calls == [0, 8 * SAMPLE_RATE]
+    frame = measure.read_part(files[0])
+    assert (frame["status"] == "not heard").all() and not frame["placed"].any()
+    np.testing.assert_array_equal(frame["onset_s"], frame["onset_in_s"])
 
 
 def test_costs_count_what_a_tool_needs() -> None:
@@ -328,8 +359,7 @@ def test_peers_place_notes(method: str, tmp_path) -> None:
     rng = np.random.default_rng(4)
     notes = toy_notes(rng, 6.0)
     audio = toy_audio(notes, 6.0)
-    align = tools.prepare(method, audio, None, {})  # type: ignore[arg-type]
-    placed = align(notes)
+    placed = adapter(method, None, {}).prepare(audio)(notes)  # type: ignore[arg-type]
     assert placed.onset_s.shape == (len(notes),)
     error_s = np.abs(placed.onset_s - notes["onset_s"].to_numpy())
     assert np.mean(error_s < 0.1) > 0.8

@@ -17,6 +17,7 @@ from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError, PianoAlignError
 from pianoalign_lib.common.figure_style import save_figure
 from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.corpora import sounding
 from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
@@ -25,6 +26,7 @@ from pianoalign_lib.studies.latency import measure as latency
 from pianoalign_lib.studies.latency import plots as latency_plots
 from pianoalign_lib.studies.latency import summary as latency_summary
 from pianoalign_lib.studies.latency import tables as label_limit_tables
+from pianoalign_lib.tables.latex import latex
 
 CLOSE, AMBIENT = REAL_SETS
 
@@ -65,7 +67,7 @@ def test_known_latencies_are_found(late_s: float, stretch: float) -> None:
     pitch = np.array([45, 52, 60, 67, 74, 81, 88])
     label_s = 0.5 + 0.4 * np.arange(len(pitch))
     audio = tones(label_s + late_s, pitch, 3.6, stretch=stretch)
-    found = latency.note_latency(audio, labelled(label_s, pitch))["latency_s"]
+    found = sounding.note_latency(audio, labelled(label_s, pitch))["latency_s"]
     assert found.notna().all()
     assert np.abs(found - late_s).max() < 0.002
 
@@ -83,7 +85,7 @@ def test_a_latency_that_depends_on_velocity_is_found_in_noise_and_in_a_room() ->
     tail[0] = 1.0
     room = fftconvolve(dry, tail)[: len(dry)] + 0.001 * rng.standard_normal(len(dry))
     for audio, spread_s, least in ((noisy, 0.0015, 0.9), (room, 0.004, 0.6)):
-        found = latency.note_latency(audio, labelled(label_s, pitch, velocity))
+        found = sounding.note_latency(audio, labelled(label_s, pitch, velocity))
         error_s = (found["latency_s"] - late_s).dropna()
         assert len(error_s) >= least * count
         assert abs(error_s.median()) < 0.002
@@ -95,7 +97,7 @@ def test_distance_is_heard() -> None:
     near = tones(label_s + 0.01, 70, 3.2)
     far = np.concatenate([np.zeros(320, np.float32), 0.2 * near])  # 20 ms, 14 dB
     notes = labelled(label_s, 70)
-    one, other = (latency.note_latency(audio, notes)["latency_s"] for audio in (near, far))
+    one, other = (sounding.note_latency(audio, notes)["latency_s"] for audio in (near, far))
     np.testing.assert_allclose(other - one, 0.020, atol=3e-4)
 
 
@@ -103,7 +105,7 @@ def test_a_note_over_a_held_chord_is_measured() -> None:
     audio = tones([0.3, 0.3, 0.3, 0.805], [48, 52, 55, 72], 2.0, level=[0.1, 0.1, 0.1, 0.05])
     notes = labelled([0.3, 0.3, 0.302, 0.8], [48, 52, 55, 72])
     notes["offset_s"] = 1.5
-    found = latency.note_latency(audio, notes)
+    found = sounding.note_latency(audio, notes)
     assert found["isolated"].tolist() == [False, False, False, True]
     assert found["sounding"].tolist() == [0, 0, 2, 3]
     assert found["latency_s"].isna().tolist() == [True, True, True, False]
@@ -112,8 +114,8 @@ def test_a_note_over_a_held_chord_is_measured() -> None:
 
 def test_two_rises_are_no_answer() -> None:
     notes = labelled([0.5], 69)
-    once = latency.note_latency(tones([0.5], 69, 1.2), notes)
-    twice = latency.note_latency(
+    once = sounding.note_latency(tones([0.5], 69, 1.2), notes)
+    twice = sounding.note_latency(
         tones([0.5, 0.55], 69, 1.2, level=[0.1, 0.12], decay_s=0.01), notes
     )
     assert once["latency_s"].notna().all()
@@ -125,10 +127,10 @@ def test_where_nothing_begins_nothing_is_measured() -> None:
     label_s = 0.5 + 0.3 * np.arange(60)
     # A chord rings on, with noise; the labels are of notes that were never played.
     audio = tones([0.1, 0.1], [50, 57], 19.0, decay_s=8.0) + 0.01 * rng.standard_normal(304_000)
-    found = latency.note_latency(audio, labelled(label_s, rng.integers(40, 90, 60)))
+    found = sounding.note_latency(audio, labelled(label_s, rng.integers(40, 90, 60)))
     assert found["isolated"].all()
     assert found["latency_s"].notna().mean() < 0.05
-    silent = latency.note_latency(np.zeros(304_000), labelled(label_s, 60))
+    silent = sounding.note_latency(np.zeros(304_000), labelled(label_s, 60))
     assert silent["latency_s"].isna().all()
 
 
@@ -139,22 +141,22 @@ def test_level_start_and_label_change_nothing_but_the_label(
 ) -> None:
     label_s = 0.5 + 0.4 * np.arange(3)
     audio = tones(label_s + 0.01, [60, 66, 72], 1.8)
-    plain = latency.note_latency(audio, labelled(label_s, [60, 66, 72]))["latency_s"]
+    plain = sounding.note_latency(audio, labelled(label_s, [60, 66, 72]))["latency_s"]
     # A whole number of steps of the envelope, so that both see the same frames.
-    steps = round(moved_s * SAMPLE_RATE / latency.HOP) * latency.HOP / SAMPLE_RATE
+    steps = round(moved_s * SAMPLE_RATE / sounding.HOP) * sounding.HOP / SAMPLE_RATE
     later = np.concatenate([np.zeros(shift), gain * audio])
     notes = labelled(label_s + shift / SAMPLE_RATE + steps, [60, 66, 72])
-    found = latency.note_latency(later, notes)["latency_s"]
+    found = sounding.note_latency(later, notes)["latency_s"]
     np.testing.assert_allclose(found, plain - steps, atol=5e-5)
 
 
 def test_notes_at_the_edges_and_short_recordings_are_left_alone() -> None:
     audio = tones([0.5], 60, 1.0)
-    found = latency.note_latency(audio, labelled([0.001, 0.5, 0.999, 4.0], 60))
+    found = sounding.note_latency(audio, labelled([0.001, 0.5, 0.999, 4.0], 60))
     assert found["latency_s"].notna().tolist() == [False, True, False, False]
     for short in (np.zeros(0), np.zeros(100), np.zeros(2000)):
-        assert latency.note_latency(short, labelled([0.05], 60))["latency_s"].isna().all()
-    nothing = latency.note_latency(audio, labelled([], 60))
+        assert sounding.note_latency(short, labelled([0.05], 60))["latency_s"].isna().all()
+    nothing = sounding.note_latency(audio, labelled([], 60))
     assert nothing.empty and "latency_s" in nothing
 
 
@@ -168,21 +170,21 @@ def test_isolated_by_brute_force(milliseconds: list[int]) -> None:
         )
         for index, mine in enumerate(onset_s)
     ]
-    assert latency.isolated(onset_s).tolist() == expected
+    assert sounding.isolated(onset_s).tolist() == expected
 
 
 def test_the_step_seen_through_the_window_is_the_textbook_one() -> None:
     # The integral of a Hann window of length 1 up to x from its middle.
     at = brentq(lambda x: 0.5 + x + math.sin(2 * math.pi * x) / (2 * math.pi) - 0.25, -0.5, 0)
-    assert pytest.approx(at * latency.WINDOW / SAMPLE_RATE, abs=1e-4) == latency.STEP_S
+    assert pytest.approx(at * sounding.WINDOW / SAMPLE_RATE, abs=1e-4) == sounding.STEP_S
 
 
 def test_partials_are_stretched_as_those_of_a_piano() -> None:
     # The fourth partial of C4 lies 4 to 7 cents above 4 f0 on pianos (Fletcher 1964).
-    cents = 1200 * np.log2(latency.partials(60)[3] / (4 * 261.63))
+    cents = 1200 * np.log2(sounding.partials(60)[3] / (4 * 261.63))
     assert 2 < cents < 8
-    assert len(latency.partials(100)) < latency.PARTIALS
-    assert latency.partials(108).max() < SAMPLE_RATE / 2
+    assert len(sounding.partials(100)) < sounding.PARTIALS
+    assert sounding.partials(108).max() < SAMPLE_RATE / 2
 
 
 def test_a_corpus_is_measured_into_one_file(toy_project: CorpusPaths) -> None:
@@ -393,7 +395,7 @@ def test_tables_print_the_numbers(example: pd.DataFrame) -> None:
         label_limit_tables.table_microphones(pd.concat([example, twin]), **options),
         label_limit_tables.table_scored_by_sound(example, hears, **options),
     ):
-        assert len(other.frame()) and other.latex().count(r"\\") > len(other.rows)
+        assert len(other.frame()) and latex(other).count(r"\\") > len(other.rows)
         assert "nan" not in other.markdown()
 
 

@@ -21,7 +21,7 @@ from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.crnn.runs import train_variants
 from pianoalign_lib.io.audio import write_flac
-from pianoalign_lib.report.contents import corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 
 RECORDINGS = (
     *(f"MAPS_MUS-p{n}_AkPnBcht" for n in range(4)),
@@ -51,17 +51,24 @@ def write_toy_maps(folder: Path) -> None:
 
 def write_project(root: Path) -> None:
     """Copy what the pipeline of MAPS needs, with a configuration that trains in seconds."""
-    for name in ("pianoalign_lib", "notebooks", "maps"):
+    for name in ("pianoalign_lib", "benchmarks", "notebooks", "maps"):
         shutil.copytree(
             ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock")
         )
     for name in (
-        "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore", ".dvc/config",
-        "checkpoints/demo/crnn.safetensors", "results/demo/metrics.csv", "results/maps/field.csv",
+        "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore",
+        ".dvc/config", "results.yaml", "checkpoints/demo/crnn.safetensors",
+        "results/demo/metrics.csv", "results/maps/field.csv",
         *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)
+    # Of the training, what is trained here: the other checkpoints are taken as they are.
+    training = yaml.safe_load((ROOT / "training" / "dvc.yaml").read_text())
+    del training["stages"]["localizer"]
+    training["stages"]["train"]["matrix"] = {"corpus": ["maps"]}
+    (root / "training").mkdir()
+    (root / "training" / "dvc.yaml").write_text(yaml.safe_dump(training))
     (root / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     short = {"epochs": 3, "patience": 3, "steps_per_epoch": 4, "batch_size": 2, "excerpt_s": 0.5}
@@ -106,6 +113,9 @@ def test_a_killed_retraining_goes_on_and_ends_with_the_same_tables(tmp_path, mon
         tables = "".join(path.read_text() for path in paths.results.glob("tables/table*.csv"))
         assert f"{name} {weights[:12]}" in tables
     assert_complete(paths)
+    status = [sys.executable, "-m", "dvc", "status"]
+    told = subprocess.run(status, cwd=root, env=environment, capture_output=True, text=True)
+    assert "up to date" in told.stdout, told.stdout + told.stderr
 
 
 def kill_midway(process: subprocess.Popen, root: Path) -> None:
@@ -123,9 +133,10 @@ def kill_midway(process: subprocess.Popen, root: Path) -> None:
 
 def assert_complete(paths) -> None:
     """Every table, figure and the report are there, and the split is as documented."""
-    for name in corpus_tables("maps"):
+    contents = read_contents(paths.root, "maps")
+    for name in contents.tables:
         assert (paths.results / "tables" / f"{name}.tex").stat().st_size > 100
-    for name in corpus_figures("maps"):
+    for name in contents.figures:
         assert (paths.figures / f"{name}.svg").stat().st_size > 1000
     assert "maps" in (paths.results / "report.html").read_text()
     listed = pd.read_csv(paths.results / "corpus.csv", keep_default_na=False)

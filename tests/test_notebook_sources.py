@@ -16,17 +16,16 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from benchmarks.field.registry import TOOLS
-from benchmarks.robustness.conditions import CONDITIONS
 from benchmarks.robustness.run import DRAWN, ROBUSTNESS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
-from pianoalign_lib.report.contents import NOTEBOOK_TITLES, TABLES, corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
-from pianoalign_lib.tables.robustness import OURS
+from pianoalign_lib.tables.robustness import CONDITIONS, OURS, SCORE
+from pianoalign_lib.tables.tools import TOOLS
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -55,7 +54,7 @@ def declared_names(name: str, corpus: str = "maps") -> set[str]:
 
 
 def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
-    assert list(NOTEBOOK_TITLES) == NAMES
+    assert list(read_contents(ROOT).notebooks) == NAMES
     for name in NAMES:
         number = re.fullmatch(r"0*([1-9]\d*[a-z]?)_[a-z_]+", name)
         assert number and read(name).cells[0].source.startswith(f"# {number[1]} · ")
@@ -112,10 +111,10 @@ def test_it_names_exactly_the_tables_and_figures_its_stage_declares(name: str) -
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     tables = {
         table
-        for table in corpus_tables("maps")
+        for table in read_contents(ROOT).tables
         if {table, f"{table}_table", f"table_{table}"} & called
     }
-    assert tables | (set(corpus_figures("maps")) & texts) == declared_names(name)
+    assert tables | (read_contents(ROOT).figures.keys() & texts) == declared_names(name)
 
 
 def _is_method_call(node: ast.AST) -> bool:
@@ -191,7 +190,12 @@ def write_field(paths: CorpusPaths) -> None:
 
 def write_robustness(paths: CorpusPaths) -> None:
     """Write what table 9 is made from: every condition with equal shares, but no scores."""
-    keys = [(name, method) for name in CONDITIONS for method in ("exact", "localizer", "dtw")]
+    keys = [
+        (name, method)
+        for name in CONDITIONS
+        if name != SCORE
+        for method in ("exact", "localizer", "dtw")
+    ]
     rows = pd.DataFrame(keys, columns=["condition", "method"])
     rows = rows.assign(test_set="test", n_recordings=1, n_notes=30)
     shares = {key: 0.5 for key in OURS if key != "below_exact"}
@@ -237,7 +241,7 @@ def test_it_writes_what_its_stage_declares_and_shows_its_plots(
         for out in cell.get("outputs", [])
         for kind in out.get("data", {})
     ]
-    tables = [out for out in declared_names(name, "demo") if out in TABLES]
+    tables = [out for out in declared_names(name, "demo") if out in read_contents(ROOT).tables]
     assert outputs.count("image/png") >= 2
     assert outputs.count("text/markdown") >= len(tables)
     assert executed.stat().st_size < 3_000_000

@@ -16,8 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from pianoalign_lib.common.errors import PianoAlignError
-from pianoalign_lib.report.notebook_output import stable_notebook, stable_text
-from pianoalign_lib.report.notebooks import run_notebook
+from pianoalign_lib.report.notebooks import run_notebook, stable_notebook, stable_text
 
 REPOSITORY = Path(__file__).parents[1]
 

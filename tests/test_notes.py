@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mido
 import numpy as np
 import pretty_midi
 import pytest
@@ -79,6 +80,34 @@ def test_midi_round_trip_agrees_with_pretty_midi(tmp_path):
     np.testing.assert_allclose(again["onset_s"], notes["onset_s"], atol=1e-3)
     direct = pretty_midi.PrettyMIDI(str(tmp_path / "a.mid")).instruments[0].notes
     assert [note.pitch for note in direct] == again["pitch"].tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("pedal", [False, True])
+def test_the_notes_are_those_of_pretty_midi(seed, pedal, tmp_path):
+    """Notes that overlap or last no time, notes that never end, pedals, tempi: all by its rules."""
+    rng = np.random.default_rng(seed)
+    track = mido.MidiTrack()
+    for _ in range(400):
+        wait, pitch = int(rng.choice([0, 0, 1, 30, 200])), int(rng.integers(18, 30))
+        kind = rng.choice(["note_on", "note_off", "pedal", "tempo"], p=[0.5, 0.4, 0.08, 0.02])
+        value = int(rng.integers(1, 128))
+        if kind == "tempo":
+            tempo = int(rng.integers(200_000, 900_000))
+            track.append(mido.MetaMessage("set_tempo", tempo=tempo, time=wait))
+        elif kind == "pedal":
+            track.append(mido.Message("control_change", control=64, value=value, time=wait))
+        else:
+            track.append(mido.Message(kind, note=pitch, velocity=value, time=wait))
+    mido.MidiFile(type=0, ticks_per_beat=384, tracks=[track]).save(tmp_path / "a.mid")
+    (piano,) = pretty_midi.PrettyMIDI(str(tmp_path / "a.mid")).instruments
+    rows = [(n.pitch, n.velocity, n.start, n.end) for n in piano.notes if n.pitch >= 21]
+    changes = [(change.time, change.value) for change in piano.control_changes] if pedal else []
+    expected = apply_pedal(note_table(*zip(*rows, strict=True)), changes)
+    found = read_midi(tmp_path / "a.mid", pedal=pedal)
+    key = ["onset_s", "pitch", "velocity", "offset_s"]  # two notes may begin together
+    found, expected = (frame[key].sort_values(key).to_numpy() for frame in (found, expected))
+    assert len(found) > 100 and (found == expected).all()
 
 
 def _midi(path, *, drums=False, pitches=(60,)):

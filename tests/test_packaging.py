@@ -1,12 +1,11 @@
 """The files around the code agree with each other and with the code.
 
-Lock, pyproject.toml and environment.yml name the same packages; the pipeline's stages depend on the
-modules they use, write what the README and the report say, and never train.
+Lock, pyproject.toml and environment.yml name the same packages, and what the README says of files
+and targets holds (the pipeline has tests of its own, in test_pipeline.py).
 """
 
 from __future__ import annotations
 
-import ast
 import importlib.metadata
 import os
 import re
@@ -16,9 +15,7 @@ import sys
 import tomllib
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
-import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -26,8 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import pianoalign_lib
-from pianoalign_lib.common.config import load_params
-from pianoalign_lib.report.contents import NOTEBOOK_TITLES, corpus_figures, corpus_tables
+from pianoalign_lib.report.contents import read_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 # Requirements that packages declare and the lock does not meet; the tests of dtw and of the demo
@@ -146,267 +142,11 @@ def test_citation_fits_the_library() -> None:
     assert paper["title"] in " ".join((ROOT / "README.md").read_text().split()).replace("> ", "")
 
 
-# --- The pipeline ---------------------------------------------------------------------------------
-
-
-PIPELINES = {
-    "demo": ("dvc.yaml", "training/dvc.yaml"),
-    "maps": ("maps/dvc.yaml", "maps/training/dvc.yaml"),
-}
-
-
-@pytest.fixture(scope="module", params=["demo", "maps"])
-def pipeline(tmp_path_factory: pytest.TempPathFactory, request) -> SimpleNamespace:
-    """Return DVC's own reading of a corpus's pipelines: stages by name and edges between them."""
-    from dvc.repo import Repo
-
-    root = tmp_path_factory.mktemp("pipeline")
-    for name in (*PIPELINES[request.param], "params.yaml", ".dvc/config"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, root / name)
-    (root / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n")
-    with Repo(str(root)) as repo:
-        stages = {}
-        for stage in repo.index.stages:
-            stages[stage.name] = SimpleNamespace(
-                command=stage.cmd,
-                deps=sorted({relative(dep, root) for dep in stage.deps} - {"params.yaml"}),
-                outs={relative(out, root): out.use_cache for out in stage.outs},
-                params=[key for dep in stage.deps for key in getattr(dep, "params", [])],
-            )
-        # DVC's edges run from a stage to those it needs.
-        edges = {(needed.name, stage.name) for stage, needed in repo.index.graph.edges}
-    return SimpleNamespace(corpus=request.param, stages=stages, edges=edges)
-
-
-def relative(item, root: Path) -> str:
-    return Path(item.fs_path).relative_to(root).as_posix()
-
-
-def params(corpus: str | None = None) -> dict:
-    """Return params.yaml as it is, or as it holds for a corpus."""
-    if corpus is None:
-        return yaml.safe_load((ROOT / "params.yaml").read_text())
-    return load_params(ROOT, corpus)
-
-
-def test_the_main_pipeline_never_trains(pipeline: SimpleNamespace) -> None:
-    training = {"render_train", "train"}
-    assert training < set(pipeline.stages)
-    for needed, stage in pipeline.edges:
-        assert stage in training or needed not in training, (needed, stage)
-    for variant in params(pipeline.corpus)["variants"]:
-        family = "predict" if variant in params()["variants"] else "predict_seed"
-        stage = pipeline.stages[f"{family}@{variant}"]
-        assert f"checkpoints/{pipeline.corpus}/{variant}.safetensors" in stage.deps
-
-
-def test_every_method_of_the_evaluation_is_predicted_and_measured(
-    pipeline: SimpleNamespace,
-) -> None:
-    runs = params(pipeline.corpus)["evaluation"]["runs"]
-    methods = {method for run in runs for method in run["methods"]}
-    folder = f"data/{pipeline.corpus}/predictions"
-    files = {f"{folder}/{method}.parquet" for method in methods}
-    makers = {
-        out: name
-        for name, stage in pipeline.stages.items()
-        for out in stage.outs
-        if out.startswith(folder)
-    }
-    assert set(makers) == files
-    assert {(name, "metrics") for name in makers.values()} < pipeline.edges
-
-
-def test_dependencies_exist_or_are_made_by_a_stage(pipeline: SimpleNamespace) -> None:
-    made = {out for stage in pipeline.stages.values() for out in stage.outs}
-    for name, stage in pipeline.stages.items():
-        for dep in stage.deps:
-            inside = any(dep.startswith(f"{out}/") or out.startswith(f"{dep}/") for out in made)
-            assert dep in made or inside or (ROOT / dep).exists(), f"{name} depends on {dep}"
-        for key in stage.params:
-            value = params()
-            for part in key.split("."):
-                assert part in value, f"{name} depends on the parameter {key}"
-                value = value[part]
-
-
-def test_small_results_are_in_git_and_large_data_in_the_cache(pipeline: SimpleNamespace) -> None:
-    for stage in pipeline.stages.values():
-        for out, cached in stage.outs.items():
-            assert cached == out.startswith("data/"), out
-            assert out.split("/")[0] in ("data", "results", "figures")
-
-
-# Modules that run a stage without having a say in its output.
-PLUMBING = {"errors", "files", "progress", "config", "cli", "__main__"}
-MAPS_ENTRY = {"render": "corpora/maps/prepare", "render_train": "corpora/maps/prepare"}
-ENTRY = {
-    "fetch": "corpora/demo/fetch",
-    "render": "corpora/demo/render",
-    "render_train": "corpora/demo/render",
-    "predict": "predict",
-    "metrics": "evaluation",
-    "report": "report",
-    "latency": "latency",
-    "sensitivity": "sensitivity",
-    "train": "training_runs",
-}
-NETWORK = {"checkpoints", "decoding", "features", "inference", "models/crnn"}
-# What a stage's module imports but that stage does not use.
-LOCALIZER = {
-    f"localizer/{path.stem}" for path in (ROOT / "pianoalign_lib" / "localizer").glob("*.py")
-}
-UNUSED = {
-    "predict_none": NETWORK | LOCALIZER | {"dtw"},
-    "predict_dtw": NETWORK | LOCALIZER,
-    "predict_hybrid": LOCALIZER | {"dtw"},  # it reads what predict_dtw wrote
-    "predict_crnn_of": LOCALIZER | {"dtw"},
-    "predict_localizer": NETWORK | {"dtw"},
-    "predict_seed": LOCALIZER | {"dtw"},
-    "predict@": LOCALIZER | {"dtw"},
-    "sensitivity": LOCALIZER,
-}
-
-
-def module_names(stage: SimpleNamespace) -> set[str]:
-    package = "pianoalign_lib/"
-    return {
-        dep.removeprefix(package).removesuffix(".py")
-        for dep in stage.deps
-        if dep.startswith(package) and dep.endswith(".py")
-    }
-
-
-def test_stages_depend_on_the_modules_they_use(pipeline: SimpleNamespace) -> None:
-    for name, stage in pipeline.stages.items():
-        if name in NOTEBOOK_TITLES:
-            entries = [*notebook_imports(name), "notebooks"]
-            # The version, which is in every table, is in the package's own module.
-            expected = imported_modules(entries) | {"__init__"}
-        else:
-            entry = ENTRY | (MAPS_ENTRY if pipeline.corpus == "maps" else {})
-            kind = name if name in entry else re.split("[@_]", name)[0]
-            unused = next((UNUSED[key] for key in UNUSED if name.startswith(key)), set())
-            expected = imported_modules([entry[kind]]) - unused
-        assert module_names(stage) == expected - PLUMBING, name
-
-
-def notebook_imports(name: str) -> list[str]:
-    """Return the library's modules that a notebook imports."""
-    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    source = "\n".join(
-        line
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for line in cell.source.splitlines()
-        if not line.lstrip().startswith(("%", "!"))
-    )
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    modules = (each.split(".")[1:] for each in found if each.startswith("pianoalign_lib."))
-    return [
-        path
-        for path in map("/".join, modules)
-        if (ROOT / "pianoalign_lib" / f"{path}.py").is_file()
-    ]
-
-
-def imported_modules(entries: list[str]) -> set[str]:
-    """Return modules of the library, as paths without ending, that `entries` import in the end."""
-    seen: set[str] = set()
-    todo = list(entries)
-    while todo:
-        name = todo.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        path = ROOT / "pianoalign_lib" / f"{name}.py"
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                folder = path.parents[node.level - 1]
-                base = folder.joinpath(*(node.module or "").split("."))
-                candidates = [base, *(base / alias.name for alias in node.names)]
-                todo += [
-                    each.relative_to(ROOT / "pianoalign_lib").as_posix()
-                    for each in candidates
-                    if each.with_suffix(".py").is_file()
-                ]
-    return seen
-
-
-def test_report_depends_on_and_stages_write_what_it_shows(pipeline: SimpleNamespace) -> None:
-    report, corpus = pipeline.stages["report"], pipeline.corpus
-    assert f"results/{corpus}/report.html" in report.outs
-    for table, stage in corpus_tables(corpus).items():
-        for suffix in ("csv", "md", "tex"):
-            assert f"results/{corpus}/tables/{table}.{suffix}" in pipeline.stages[stage].outs
-        assert f"results/{corpus}/tables/{table}.md" in report.deps
-    for figure, shown in corpus_figures(corpus).items():
-        for suffix in ("svg", "pdf", "png", "csv"):
-            assert f"figures/{corpus}/{figure}.{suffix}" in pipeline.stages[shown.notebook].outs
-        assert f"figures/{corpus}/{figure}.svg" in report.deps
-    for notebook in NOTEBOOK_TITLES:
-        stage = pipeline.stages[notebook]
-        assert f"notebooks/{notebook}.ipynb" in stage.deps
-        assert f"results/{corpus}/notebooks/{notebook}.ipynb" in stage.outs
-        assert stage.command == f"pianoalign notebook --corpus {corpus} {notebook}"
-        assert f"results/{corpus}/notebooks/{notebook}.ipynb" in report.deps
-
-
-def test_the_pipeline_of_maps_differs_only_where_it_must() -> None:
-    """Stages of the same name have the same command, dependencies and outputs, or a few more."""
-    both = [
-        {
-            name: stage.get("do", stage)
-            for file in PIPELINES[corpus]
-            for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items()
-        }
-        for corpus in ("demo", "maps")
-    ]
-    demo, maps = both
-    assert set(demo) - set(maps) == {"fetch", "predict_crnn_of_maps"}
-    assert set(maps) - set(demo) == {
-        "predict_crnn_of_demo", "predict_seed", "latency", "sensitivity",
-    }  # fmt: skip
-    for name in set(demo) & set(maps) - {"render", "render_train"}:
-        assert demo[name]["cmd"] == maps[name]["cmd"]
-        sources = {"data/${corpus}/sources"}  # MAPS lies outside of the project
-        assert set(demo[name]["deps"]) - sources <= set(maps[name]["deps"]), name
-        outs = [
-            {each if isinstance(each, str) else next(iter(each)) for each in stage[name]["outs"]}
-            for stage in both
-        ]
-        assert outs[0] <= outs[1], name
-
-
 # --- README and Makefile --------------------------------------------------------------------------
 
 
-def test_readme_maps_every_table_and_figure() -> None:
-    text = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\|[^|]+\|[^|]+\| `(\d\w+)` \| `(\w+)` \|$", text, re.MULTILINE)
-    mapped = {name: stage for stage, name in rows}
-    assert len(mapped) == len(rows)
-    figures = {name: shown.notebook for name, shown in corpus_figures("maps").items()}
-    assert mapped == corpus_tables("maps") | figures
-
-
-def test_readme_draws_the_pipeline_as_it_is(pipeline: SimpleNamespace) -> None:
-    if pipeline.corpus == "maps":
-        return  # told in words, compared with the drawn one above
-
-    def family(name: str) -> str:
-        return re.split(r"@|(?<=predict)_", name)[0]
-
-    (drawing,) = re.findall(r"```mermaid\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    drawn = set(re.findall(r"^ *(\w+) --> (\w+)$", drawing, re.MULTILINE))
-    edges = {(family(first), family(second)) for first, second in pipeline.edges}
-    assert drawn == edges - {("predict", "predict")}  # within the family: the hybrid after DTW
+def test_readme_lists_every_table_and_figure() -> None:
+    assert read_contents(ROOT).readme_table() in (ROOT / "README.md").read_text()
 
 
 def test_readme_names_only_targets_that_exist() -> None:
@@ -450,10 +190,10 @@ class Setup:
             "BROKEN": str(self.broken),
         }
 
-    def run(self, *options: str) -> list[str]:
-        """Run `make setup`; return what Python was asked to do; raise if make fails."""
+    def run(self, *options: str, target: str = "setup") -> list[str]:
+        """Run make; return what Python was asked to do; raise if make fails."""
         self._calls.write_text("")
-        command = ["make", "--no-print-directory", "setup", *options]
+        command = ["make", "--no-print-directory", target, *options]
         subprocess.run(command, cwd=self.root, env=self._env, check=True, capture_output=True)
         return self._calls.read_text().splitlines()
 
@@ -517,6 +257,14 @@ def test_without_git_dvc_is_told_so(setup: Setup) -> None:
     assert "-m dvc config --local core.no_scm true" in setup.run()
     (setup.root / ".git").mkdir()
     assert "-m dvc config --local --unset core.no_scm" in setup.run()
+
+
+@pytest.mark.parametrize(("user", "options"), [(0, "--allow-root "), (1000, "")])
+def test_lab_starts_as_root_too(setup: Setup, user: int, options: str) -> None:
+    program = setup.root.parent / "bin" / "id"
+    program.write_text(f"#!/bin/sh\necho {user}\n")
+    program.chmod(0o755)
+    assert setup.run(target="lab")[-1] == f"-m jupyterlab {options}notebooks"
 
 
 def test_without_a_usable_python_setup_says_what_to_do(setup: Setup) -> None:

@@ -16,8 +16,9 @@ from pianoalign_lib import cli
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import load_notes, read_index
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.methods.placing import prepare
-from pianoalign_lib.methods.predict import condition_plan, loose_notes, predict
+from pianoalign_lib.methods.predict import condition_plan, predict
 from pianoalign_lib.scoring.evaluation import write_metrics
 
 

@@ -9,24 +9,29 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
-from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.errors import ConfigError, PianoAlignError
 from pianoalign_lib.common.html_page import BADGES
-from pianoalign_lib.report.contents import FIGURES, NOTEBOOK_TITLES, TABLES
-from pianoalign_lib.report.page import build_report
+from pianoalign_lib.report.contents import read_contents
+from pianoalign_lib.report.page import build_report, markdown_tables
 from pianoalign_lib.scoring.verdicts import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
-from pianoalign_lib.tables.files import Provenance, write_table
-from pianoalign_lib.tables.markdown import read_markdown_table
 from pianoalign_lib.tables.model import Column, Missing, Number, Percent, Table
+from pianoalign_lib.tables.provenance import write_table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 4"><path id="a" d="M0 0h8v4z"/></svg>'
+CONTENTS = read_contents(ROOT, "demo")
+NOTEBOOK_TITLES, TABLES, FIGURES = CONTENTS.notebooks, CONTENTS.tables, CONTENTS.figures
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
-def provenance(version: str = "0.1.0") -> Provenance:
-    return Provenance(
-        "demo", "ab" * 32, "3 tested", {"a_b": 1}, 1, {"crnn": "12345678"}, version, "the paper"
-    )
+def provenance(version: str = "0.1.0") -> list[str]:
+    return [
+        f"corpus: demo, sha256 {'ab' * 32}",
+        'parameters: {"a_b": 1}',
+        "checkpoints (sha256): crnn 12345678",
+        f"library: pianoalign {version}",
+    ]
 
 
 def scores(name: str) -> Table:
@@ -64,6 +69,7 @@ def project(tmp_path: Path) -> Path:
     (results / "notebooks").mkdir(parents=True)
     figures.mkdir(parents=True)
     (root / "params.yaml").write_text("corpora: [demo]\n")
+    shutil.copyfile(ROOT / "results.yaml", root / "results.yaml")
     for name in TABLES:
         write_table(
             claims() if name == "claims" else scores(name), results / "tables", provenance()
@@ -112,7 +118,12 @@ def test_page_holds_every_table_figure_and_notebook(project: Path) -> None:
     assert path == project / "results" / "demo" / "report.html"
     page = Page(path)
     assert page.all("html") == [{"lang": "en"}]
-    assert [a["id"] for a in page.all("article")] == [*TABLES, *FIGURES]
+    assert [a["id"] for a in page.all("article")] == [
+        "claims",
+        *[name for name in TABLES if name != "claims"],
+        *FIGURES,
+        "notebooks",
+    ]
     assert len(page.all("table")) == len([text for tag, text in page.texts if tag == "caption"])
     assert len(page.all("table")) == len(TABLES)
     images = page.all("img")
@@ -193,7 +204,7 @@ def test_same_files_make_the_same_bytes(project: Path) -> None:
 
 @pytest.mark.parametrize(
     ("missing", "stage"),
-    [(f"results/demo/tables/{name}.md", stage) for name, stage in TABLES.items()]
+    [(f"results/demo/tables/{name}.json", entry.notebook) for name, entry in TABLES.items()]
     + [(f"figures/demo/{name}.svg", shown.notebook) for name, shown in FIGURES.items()]
     + [(f"results/demo/notebooks/{name}.ipynb", name) for name in NOTEBOOK_TITLES],
 )
@@ -206,6 +217,40 @@ def test_missing_file_is_named_with_its_stage(project: Path, missing: str, stage
     assert not (project / "results" / "demo" / "report.html").exists()
 
 
+def test_tables_are_printed_in_the_order_of_the_list(project: Path) -> None:
+    captions = re.findall(r"^\*\*(.+)\*\*$", markdown_tables("demo", project), re.MULTILINE)
+    names = [each.split(". ")[-1].split(":")[0] for each in captions]
+    assert [
+        name.replace("The paper's claims, tested on this corpus", "claims") for name in names
+    ] == [*TABLES]
+    (project / "results" / "demo" / "tables" / "table5_dtw.md").unlink()
+    with pytest.raises(PianoAlignError, match="dvc repro 04_dtw_comparison$"):
+        markdown_tables("demo", project)
+
+
+def test_some_results_belong_to_one_corpus() -> None:
+    maps, every = read_contents(ROOT, "maps"), read_contents(ROOT)
+    assert (maps.tables, maps.figures) == (every.tables, every.figures)
+    assert set(every.figures) - set(FIGURES) == {"figure_latency"}
+    assert "sensitivity" in maps.tables and "sensitivity" not in TABLES
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: {title: A, tables: {t: {show: x}}}", "unexpected keyword argument 'show'"),
+        ("a: {title: A, figures: {f: {shows: x}}}", "missing 3 required .* 'title'"),
+        ("a: {title: A, table: {}}", "unexpected keyword argument 'table'"),
+        ("[a, b]", "no attribute"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_a_wrong_list_of_results_is_one_error(project: Path, text: str, message: str) -> None:
+    (project / "results.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"results\.yaml: .*{message}"):
+        build_report("demo", root=project)
+
+
 def test_tables_of_different_runs_are_refused(project: Path) -> None:
     folder = project / "results" / "demo" / "tables"
     write_table(scores("table5_dtw"), folder, provenance("0.2.0"))
@@ -213,11 +258,11 @@ def test_tables_of_different_runs_are_refused(project: Path) -> None:
         build_report("demo", root=project)
 
 
-@pytest.mark.parametrize("text", ["", "**A caption**\n\n| a | b |\n| :-- | --: |\n| 1 |\n"])
+@pytest.mark.parametrize("text", ["", "[]", '{"caption": "A caption", "rows": []}'])
 def test_broken_table_is_named(project: Path, text: str) -> None:
-    path = project / "results" / "demo" / "tables" / "table3_representation.md"
+    path = project / "results" / "demo" / "tables" / "table3_representation.json"
     path.write_text(text)
-    with pytest.raises(PianoAlignError, match=r"table3_representation\.md: holds no whole table"):
+    with pytest.raises(PianoAlignError, match=r"table3_representation\.json: holds no whole table"):
         build_report("demo", root=project)
 
 
@@ -227,17 +272,6 @@ def test_large_svg_is_replaced_by_its_png(project: Path) -> None:
     (figures / "figure2_pianorolls.png").write_bytes(b"\x89PNG")
     text = build_report("demo", root=project).read_text()
     assert f"data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()}" in text
-
-
-def test_markdown_is_read_back_as_it_was_meant(tmp_path: Path) -> None:
-    table = scores("some_table")
-    write_table(table, tmp_path, provenance())
-    shown = read_markdown_table(tmp_path / "some_table.md")
-    cells, notes = table.display()
-    assert (shown.caption, shown.rows, shown.notes) == (table.caption, cells, notes)
-    assert shown.headers[2:4] == ["raw: 10 ms", "raw: Median error (ms)"]
-    assert shown.numeric == [False, False, True, True, True]
-    assert shown.provenance == provenance().lines()
 
 
 def test_every_verdict_has_its_badge() -> None:

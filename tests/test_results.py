@@ -22,8 +22,7 @@ from pianoalign_lib.corpora.maps.prepare import prepare_maps
 from pianoalign_lib.corpora.recordings import read_index, write_index
 from pianoalign_lib.methods import predict
 from pianoalign_lib.scoring import evaluation
-from pianoalign_lib.scoring.metrics import evaluate_per_recording
-from pianoalign_lib.tables.files import read_table
+from pianoalign_lib.scoring.metrics import evaluate_all
 
 # Three recordings or more behind every table, the shortest ones.
 RECORDINGS = {
@@ -63,15 +62,16 @@ def recomputed(tmp_path_factory, request, corpus):
         if method != "hybrid":
             predict.predict(paths, params, method, jobs=1)
     predict.predict(paths, params, "hybrid", jobs=1)
-    return evaluate_per_recording(evaluation.load_predictions(paths))
+    return evaluate_all(evaluation.load_predictions(paths), bootstrap_samples=1)[1]
 
 
 def render_demo(paths, params, repository):
     # Packages fetched by an earlier `make repro` are used again; a fresh checkout downloads them.
     fetch.fetch(paths.sources, repository / "data" / "demo" / "downloads")
-    jobs = render._plan(paths.sources, params["demo"], "eval")
-    wanted = [job for job in jobs if job.recording in RECORDINGS["demo"]]
-    return [render._render_one(job, paths.sources, paths.split("eval")) for job in wanted]
+    plan = render.plan_part(paths.sources, params["demo"], "eval")
+    wanted = [excerpt for excerpt in plan if excerpt.recording in RECORDINGS["demo"]]
+    part = paths.sources, params["demo"], paths.split("eval")
+    return [render.render_one(*part, excerpt) for excerpt in wanted]
 
 
 def import_maps(paths, params, repository):
@@ -114,7 +114,7 @@ def test_table_2_says_what_the_metrics_say(request, corpus):
     pooled = pd.read_csv(results / evaluation.METRICS)
     chosen = pooled.query("test_set == 'test' and condition == 'note100' and not calibrated")
     accuracy = 100 * chosen.set_index("method")["acc_10ms"]
-    table = read_table(results / "tables" / "table2_architecture.csv")
+    table = pd.read_csv(results / "tables" / "table2_architecture.csv", comment="#")
     assert {"cnn", "gru", "lstm_uni", "crnn"} <= set(table["method"])
     for row in table.to_dict("records"):
         assert float(row["acc_10ms"]) == pytest.approx(accuracy[row["method"]], abs=0.051)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 
 import numpy as np
@@ -13,14 +11,15 @@ from conftest import toy_notes
 
 from pianoalign_lib.common.config import load_params, variant_config
 from pianoalign_lib.common.errors import CheckpointError, CorpusError, PianoAlignError
-from pianoalign_lib.corpora.demo import card
+from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
+from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.figures import corpus as corpus_plots
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import piano_roll
-from pianoalign_lib.methods.predict import loose_notes
+from pianoalign_lib.report import cards
 from pianoalign_lib.report.corpus_card import read_corpus
 from pianoalign_lib.report.roll_example import roll_example
 from pianoalign_lib.report.story import difference, differences
@@ -33,7 +32,6 @@ from pianoalign_lib.report.training_summary import (
     variant_table,
 )
 from pianoalign_lib.tables.corpus import table1_corpus
-from pianoalign_lib.tables.files import read_table
 from pianoalign_lib.tables.provenance import provenance, publish, read_header
 
 
@@ -119,31 +117,36 @@ def test_a_method_that_was_not_run_is_an_error():
 def test_provenance_names_what_the_numbers_depend_on(trained):
     paths, params = trained
     found = provenance(paths, params, ["none", "dtw", "hybrid", "gru"])
-    for name in ("crnn", "gru"):
-        digest = hashlib.sha256((paths.checkpoints / f"{name}.safetensors").read_bytes())
-        assert digest.hexdigest().startswith(found.checkpoints[name])
-    assert set(found.checkpoints) == {"crnn", "gru"}
+    digits = {
+        name: sha256_file(paths.checkpoints / f"{name}.safetensors")[:12]
+        for name in ("crnn", "gru")
+    }
+    assert f"checkpoints (sha256): crnn {digits['crnn']}, gru {digits['gru']}" in found
     evaluated = corpus_hash(read_index(paths.split("eval")))
-    assert found.corpus_sha256.startswith(f"{evaluated} (validation and test)")
-    assert found.seed == {"corpus": 2206, "errors": 100, "training": 1, "bootstrap": 7}
-    assert provenance(paths, params) == provenance(paths, json.loads(json.dumps(params)))
+    assert found[0].startswith(f"corpus: demo, sha256 {evaluated} (validation and test)")
+    assert 'seed: {"bootstrap": 7, "corpus": 2206, "errors": 100, "training": 1}' in found
+    reordered = dict(reversed(params.items()))
+    assert provenance(paths, params, ["gru", "crnn"]) == provenance(
+        paths, reordered, ["crnn", "gru"]
+    )
 
 
 @pytest.mark.parametrize("topic", ["conditions", "evaluation", "demo", "training", "variants"])
 def test_provenance_changes_with_every_parameter(trained, topic):
     paths, params = trained
     changed = params | {topic: params[topic] | {"another": {}}}
-    assert provenance(paths, changed).lines() != provenance(paths, params).lines()
+    assert provenance(paths, changed) != provenance(paths, params)
 
 
 def test_published_tables_carry_their_provenance(trained):
     paths, params = trained
     table = table1_corpus(read_corpus(paths)[0])
     assert publish(table, paths, params) is table
-    text = (paths.results / "tables" / "table1_corpus.csv").read_text()
-    for line in provenance(paths, params).lines():
+    path = paths.results / "tables" / "table1_corpus.csv"
+    text = path.read_text()
+    for line in provenance(paths, params):
         assert f"# {line}\n" in text
-    assert len(read_table(paths.results / "tables" / "table1_corpus.csv")) == len(table.rows)
+    assert len(pd.read_csv(path, comment="#")) == len(table.rows)
 
 
 def test_checkpoints_of_different_trainings_do_not_go_together(trained):
@@ -240,18 +243,18 @@ class LatePiano:
 
 
 def test_attacks_are_measured_from_note_on_and_from_the_stated_onset(tmp_path, monkeypatch):
-    monkeypatch.setattr(card, "load_piano", lambda *_: LatePiano())
-    attacks = card.measured_attacks(tmp_path, ["late", "again"])
+    monkeypatch.setattr(cards, "load_piano", lambda *_: LatePiano())
+    attacks = cards.measured_attacks(tmp_path, ["late", "again"])
     assert len(attacks) == 2 * 88
     np.testing.assert_allclose(attacks["before_ms"], 3.0, atol=0.07)  # one sample
     np.testing.assert_allclose(attacks["after_ms"], 1.0, atol=0.07)
 
 
 def test_every_source_has_a_licence_and_a_checksum():
-    table = card.source_table()
+    table = cards.CARDS["demo"].source_table()
     assert table["licence"].str.len().gt(3).all()
     assert table["sha256"].str.fullmatch("[0-9a-f]{64}").all()
-    (notes, _) = card.licence_notes({})
+    (notes, _) = cards.CARDS["demo"].licence_notes({})
     assert all(source in notes for source in table["source"])
 
 

@@ -22,8 +22,7 @@ from pianoalign_lib.crnn import training
 from pianoalign_lib.crnn.checkpoints import load_checkpoint
 from pianoalign_lib.crnn.inference import RecordingEncoder
 from pianoalign_lib.crnn.network import Crnn
-from pianoalign_lib.crnn.release import release
-from pianoalign_lib.crnn.runs import train_variants
+from pianoalign_lib.crnn.runs import release, train_variants
 from pianoalign_lib.io.notes import note_table, piano_roll
 
 
@@ -154,9 +153,8 @@ def test_release_copies_all_or_nothing(toy_project):
 
 def test_training_lowers_the_loss(toy_project):
     params = load_params()
-    config = replace(training_config(params, "crnn"), epochs=4, steps_per_epoch=30, batch_size=4)
-    variant = variant_config(params, "crnn")
-    training.train(toy_project, variant, config, thresholds=[0.4], max_shift_s=0.25)
+    params["training"] |= {"epochs": 4, "steps_per_epoch": 30, "batch_size": 4}
+    training.train(toy_project, params, "crnn")
     log = pd.read_csv(toy_project.run("crnn") / "log.csv")
     assert log["train_loss"].iloc[-1] < 0.7 * log["train_loss"].iloc[0]
 

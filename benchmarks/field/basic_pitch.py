@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.placement import Placement
+
+from .matching import place_on
 
 
 def start() -> None:
@@ -45,6 +49,11 @@ def hear(audio: np.ndarray) -> pd.DataFrame:
             _, _, events = predict(path, _model())
     rows = [(int(event[2]), float(event[0])) for event in events]
     return pd.DataFrame(rows, columns=["pitch", "onset_s"])
+
+
+def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
+    """Return a function that places notes on what is heard in a recording."""
+    return place_on(hear(audio))
 
 
 @cache

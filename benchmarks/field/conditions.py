@@ -11,14 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pianoalign_lib.corpora.timing_errors import generator
-from pianoalign_lib.methods.predict import loose_notes
+from pianoalign_lib.corpora.timing_errors import generator, loose_notes
+from pianoalign_lib.tables.tools import MISSING_EXTRA
 
-MISSING_EXTRA = "missing5_extra5"
-CONDITIONS = (
-    "note100", "note50", "tempo-20", "tempo-10", "tempo+10", "tempo+20", "drift10_note30",
-    "offset2", MISSING_EXTRA,
-)  # fmt: skip
 SHARE = 0.05
 NEAR_S = 0.1  # an extra note is given near another one
 APART_S = 0.3  # and far from any that was played at its pitch
@@ -32,7 +27,7 @@ def field_notes(notes: pd.DataFrame, condition: str, recording: str, params: dic
     notes
         The true notes.
     condition
-        One of `CONDITIONS`.
+        One of those of table 7 (:data:`pianoalign_lib.tables.tools.CONDITIONS`).
     recording, params
         Its name and all of ``params.yaml``, which the errors are seeded by.
 

@@ -8,6 +8,7 @@ memory is quadratic in the length, 70 MiB for a minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,9 +20,8 @@ from pianoalign_lib.corpora.pianos import SoundFontPiano
 from pianoalign_lib.crnn.features import compute_features
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import N_PITCHES
+from pianoalign_lib.io.placement import Placement, placed
 from pianoalign_lib.methods.dtw import map_onsets
-
-from .placed import Aligner, Placed, all_aligned
 
 FPS = 50
 TAIL_S = 0.5  # after the last note
@@ -35,13 +35,13 @@ def start() -> None:
     warping_path(recording_features(tone), pd.DataFrame(note))
 
 
-def prepare(audio: np.ndarray) -> Aligner:
+def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
     """Return a function that warps notes to a recording (mono, 16 kHz)."""
     recording = recording_features(audio)
 
-    def align(notes: pd.DataFrame) -> Placed:
+    def align(notes: pd.DataFrame) -> Placement:
         path = warping_path(recording, notes)
-        return all_aligned(map_onsets(path, notes["onset_s"].to_numpy()))
+        return placed(map_onsets(path, notes["onset_s"].to_numpy()))
 
     return align
 

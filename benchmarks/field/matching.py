@@ -7,18 +7,19 @@ warp's position and counts as not heard.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from pianoalign_lib.crnn.decoding import match_notes
-
-from .placed import Aligner, placed
+from pianoalign_lib.io.placement import Placement, placed
 
 # Errors of ±100 ms per note, of the warp and of the transcriber together stay below.
 MAX_SHIFT_S = 0.25
 
 
-def prepare(heard: pd.DataFrame) -> Aligner:
+def place_on(heard: pd.DataFrame) -> Callable[[pd.DataFrame], Placement]:
     """Return a function that places warped notes on those `heard` (columns pitch, onset_s)."""
     return lambda notes: placed(
         *match_heard(notes["onset_s"].to_numpy(), notes["pitch"].to_numpy(), heard)

@@ -20,15 +20,16 @@ from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.placement import NOT_HEARD, Placement
+from pianoalign_lib.tables.tools import CONDITIONS
 
-from . import tools
-from .conditions import CONDITIONS, field_notes
+from .conditions import field_notes
 from .excerpts import Excerpt, load_excerpt
-from .placed import NOT_HEARD, Aligner, Placed, placed
-from .registry import TRANSCRIBERS
+from .registry import adapter
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Aligner = Callable[[pd.DataFrame], Placement]
 THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
@@ -75,10 +76,10 @@ def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
     audio, notes = load_excerpt(paths, task.excerpt)
     start_cpu_s = _started(task.method, paths, params)
     forget_peak()
-    heard = _heard(task, audio) if task.method in TRANSCRIBERS else None
+    tool = adapter(task.method, paths, params)
+    heard = _heard(task, tool.hear, audio) if hasattr(tool, "hear") else None
     before = None if task.before_path is None else read_part(task.before_path)
-    prepare = partial(tools.prepare, task.method, audio, paths, params, heard)
-    align, prepare_cpu_s = _timed(prepare)
+    align, prepare_cpu_s = _timed(partial(_prepared, tool, audio, heard))
     parts, costs = [], []
     for condition in CONDITIONS:
         loose = field_notes(notes, condition, task.excerpt.recording, params)
@@ -111,7 +112,7 @@ def read_part(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise CorpusError(
-            f"{path}: missing or corrupt; run 'pianoalign field' with this method first"
+            f"{path}: missing or corrupt; run 'python -m benchmarks.field' with this method first"
         ) from error
 
 
@@ -123,11 +124,20 @@ def stored_key(path: Path) -> str:
         return ""
 
 
-def _heard(task: Task, audio: np.ndarray) -> pd.DataFrame:
+def _prepared(tool: Any, audio: np.ndarray, heard: pd.DataFrame | None) -> Aligner:
+    """Return a tool on a recording, or on what it heard of it."""
+    if heard is None:
+        return tool.prepare(audio)
+    from .matching import place_on
+
+    return place_on(heard)
+
+
+def _heard(task: Task, hear: Callable, audio: np.ndarray) -> pd.DataFrame:
     """Return what a transcriber hears, which is kept: hearing can take longer than real time."""
     if stored_key(task.heard_path) == task.heard_key:
         return read_part(task.heard_path)
-    heard, cpu_s = _timed(partial(tools.hear, task.method, audio))
+    heard, cpu_s = _timed(partial(hear, audio))
     heard.attrs = {"key": task.heard_key, "prepare_cpu_s": cpu_s, "peak_mib": peak_mib()}
     _write(heard, task.heard_path)
     return heard
@@ -159,11 +169,11 @@ def _started(method: str, paths: CorpusPaths, params: dict[str, Any]) -> float:
     """Start a tool, once in a process, and return what that took."""
     known = _start_cpu_s(method)
     if not known:
-        known.append(_timed(partial(tools.start, method, paths, params))[1])
+        known.append(_timed(lambda: adapter(method, paths, params).start())[1])
     return known[0]
 
 
-def _placed(align: Aligner, notes: pd.DataFrame) -> tuple[Placed, str]:
+def _placed(align: Aligner, notes: pd.DataFrame) -> tuple[Placement, str]:
     """Return where a tool places notes; one that fails leaves them where they are, and why."""
     try:
         found = align(notes)
@@ -172,11 +182,11 @@ def _placed(align: Aligner, notes: pd.DataFrame) -> tuple[Placed, str]:
         return found, ""
     except Exception as error:  # other people's tools raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        onset_s = notes["onset_s"].to_numpy(copy=True)
-        return placed(onset_s, np.zeros(len(notes), bool)), reason
+        lost = np.full(len(notes), NOT_HEARD, object)
+        return Placement(notes["onset_s"].to_numpy(), np.full(len(notes), np.nan), lost), reason
 
 
-def _rows(task: Task, condition: str, loose: pd.DataFrame, found: Placed) -> pd.DataFrame:
+def _rows(task: Task, condition: str, loose: pd.DataFrame, found: Placement) -> pd.DataFrame:
     length_s = (loose["offset_s"] - loose["onset_s"]).to_numpy()
     return pd.DataFrame(
         {
@@ -193,7 +203,7 @@ def _rows(task: Task, condition: str, loose: pd.DataFrame, found: Placed) -> pd.
             "onset_s": found.onset_s,
             "offset_s": found.onset_s + length_s,
             "confidence": np.asarray(found.confidence, np.float32),
-            "placed": found.status != NOT_HEARD,
+            "placed": found.heard,
             "is_extra": loose["is_extra"],
             "status": found.status,
         }

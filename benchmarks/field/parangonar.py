@@ -7,14 +7,14 @@ of a tempo of 120.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
 from pianoalign_lib.io.audio import SAMPLE_RATE
-
-from .placed import Aligner, Placed, all_aligned
+from pianoalign_lib.io.placement import Placement, placed
 
 GROUP_S = 0.04
 BEATS_PER_S = 2.0  # the tempo of a MIDI file that names none
@@ -28,7 +28,7 @@ def start() -> None:
     prepare(noise)(notes)
 
 
-def prepare(audio: np.ndarray) -> Aligner:
+def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
     """Return a function that aligns notes to a recording (mono, 16 kHz)."""
     from joblib import parallel_config
     from parangonar import AudioToScoreMatcher
@@ -50,13 +50,13 @@ def prepare(audio: np.ndarray) -> Aligner:
 
     match(_score(np.array([0.0, 1.0]), np.array([60, 60])))
 
-    def align(notes: pd.DataFrame) -> Placed:
+    def align(notes: pd.DataFrame) -> Placement:
         group, group_s = group_onsets(notes["onset_s"].to_numpy())
         matches = match(_score(group_s[group], notes["pitch"].to_numpy()))
         onset_s = np.empty(len(notes))
         rows = [int(match["score_id"]) for match in matches]
         onset_s[rows] = [match["performance_time"] for match in matches]
-        return all_aligned(onset_s)
+        return placed(onset_s)
 
     return align
 

@@ -1,10 +1,19 @@
-"""Which tools are compared, by which packages, and what they are called."""
+"""Which tools are compared, by which packages, and by which module here they are run.
+
+Such a module is an adapter: ``start()`` imports the tool, loads its network and lets it compile,
+which only the first call pays; ``prepare(audio)`` returns a function that places note tables on a
+recording (mono, 16 kHz). A transcriber's ``hear(audio)`` returns the notes it hears (columns pitch,
+onset_s), which :mod:`.matching` gives to those of the table. Each is run as its authors advise.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from dataclasses import dataclass
+from typing import Any
 
+from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import ConfigError
 
 
@@ -14,40 +23,34 @@ class Tool:
 
     Attributes
     ----------
-    label
-        Its name to print.
     packages
         What is installed for it, whose versions are noted.
     module
-        Its module here; none for the project's own methods.
+        Its adapter here; none for the project's own methods (:class:`.project.Own`).
     after
         The tool that warps the notes before, whose stored onsets are used and whose costs count.
     flags
         It tells notes that were not played.
     """
 
-    label: str
     packages: tuple[str, ...] = ()
     module: str = ""
     after: str = ""
     flags: bool = False
 
 
-# In the order in which they can be run.
+# In the order in which they can be run, which is that of table 7.
 TOOLS = {
-    "none": Tool("Input MIDI"),
-    "synctoolbox": Tool("Sync Toolbox", ("synctoolbox",)),
-    "cqt_dtw": Tool("CQT-DTW (librosa)", ("librosa",), "cqt_dtw"),
-    "parangonar": Tool("parangonar", ("parangonar", "partitura"), "parangonar"),
-    "basic_pitch": Tool(
-        "basic-pitch + matching", ("basic-pitch", "onnxruntime"), "basic_pitch", "cqt_dtw", True
-    ),
-    "transkun": Tool("Transkun + matching", ("transkun", "torch"), "transkun", "cqt_dtw", True),
-    "crnn": Tool("CRNN (paper)", ("torch",), flags=True),
-    "hybrid": Tool("DTW + CRNN (paper)", ("torch",), after="synctoolbox", flags=True),
-    "localizer": Tool("Localizer (ours)", ("onnxruntime",), flags=True),
+    "none": Tool(),
+    "synctoolbox": Tool(("synctoolbox",)),
+    "cqt_dtw": Tool(("librosa",), "cqt_dtw"),
+    "parangonar": Tool(("parangonar", "partitura"), "parangonar"),
+    "basic_pitch": Tool(("basic-pitch", "onnxruntime"), "basic_pitch", "cqt_dtw", flags=True),
+    "transkun": Tool(("transkun", "torch"), "transkun", "cqt_dtw", flags=True),
+    "crnn": Tool(("torch",), flags=True),
+    "hybrid": Tool(("torch",), after="synctoolbox", flags=True),
+    "localizer": Tool(("onnxruntime",), flags=True),
 }
-TRANSCRIBERS = ("basic_pitch", "transkun")
 
 
 def tool(method: str) -> Tool:
@@ -61,6 +64,15 @@ def tool(method: str) -> Tool:
     if method not in TOOLS:
         raise ConfigError(f"unknown tool '{method}'; choose one of {', '.join(TOOLS)}")
     return TOOLS[method]
+
+
+def adapter(method: str, paths: CorpusPaths, params: dict[str, Any]) -> Any:
+    """Return what runs a tool, with ``start``, ``prepare`` and perhaps ``hear``."""
+    if name := tool(method).module:
+        return importlib.import_module(f".{name}", __package__)
+    from .project import Own
+
+    return Own(method, paths, params)
 
 
 def versions(method: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths, digest
 from pianoalign_lib.common.errors import CheckpointError
 from pianoalign_lib.common.files import atomic_path, sha256_file, write_text
 from pianoalign_lib.common.progress import progress
+from pianoalign_lib.tables.tools import CONDITIONS
 
-from .conditions import CONDITIONS
 from .excerpts import Excerpt, field_excerpts
 from .measure import Task, measure, one_thread, stored_key
 from .registry import tool, versions

@@ -23,10 +23,10 @@ import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.io.placement import ALIGNED
 from pianoalign_lib.scoring.metrics import evaluate
 from pianoalign_lib.scoring.scores import write_scores
 
-from .placed import ALIGNED
 from .registry import TOOLS
 from .run import field_folder
 
@@ -59,12 +59,12 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
             costs = pd.read_csv(folder / f"{method}_cost.csv", keep_default_na=False)
         except (OSError, ValueError) as error:
             raise CorpusError(
-                f"{folder}/{method}: corrupt; run 'pianoalign field' again"
+                f"{folder}/{method}: corrupt; run 'python -m benchmarks.field' again"
             ) from error
         versions = ", ".join(f"{name} {number}" for name, number in note["versions"].items())
         rows.append(summarize(frame, costs, topic(params, "evaluation")["bootstrap"], versions))
     if not any("condition" in part for part in rows):
-        raise CorpusError(f"{folder}: nothing was measured; run 'pianoalign field' first")
+        raise CorpusError(f"{folder}: nothing was measured; run 'python -m benchmarks.field' first")
     path = paths.results / "field.csv"
     summary = pd.concat(rows, ignore_index=True)
     ordered = [*SCORED, *(name for name in summary if name not in SCORED)]
@@ -120,4 +120,4 @@ def _read_note(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CorpusError(f"{path}: corrupt; run 'pianoalign field' again") from error
+        raise CorpusError(f"{path}: corrupt; run 'python -m benchmarks.field' again") from error

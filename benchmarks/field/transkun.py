@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,9 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.placement import Placement
+
+from .matching import place_on
 
 
 def start() -> None:
@@ -48,6 +51,11 @@ def hear(audio: np.ndarray) -> pd.DataFrame:
     # Negative pitches are pedals.
     rows = [(int(event.pitch), float(event.start)) for event in events if event.pitch > 0]
     return pd.DataFrame(rows, columns=["pitch", "onset_s"])
+
+
+def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
+    """Return a function that places notes on what is heard in a recording."""
+    return place_on(hear(audio))
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from pianoalign_lib.corpora.timing_errors import Condition, perturb
+from pianoalign_lib.tables.robustness import SCORE
 
 from . import cases
 from .cases import Case
@@ -114,39 +115,32 @@ def _doubled(given: Case, rng: np.random.Generator) -> Case:
     return Case(given.audio, notes, truths).take(np.arange(len(both)))
 
 
-CONDITIONS: dict[str, tuple[str, Build]] = {  # name: (in words, how it is made)
-    "start": ("start up to 10 s off", lambda given, rng: given),
-    "tempo-20": ("MIDI 20 % slower", _tempo(0.8)),
-    "tempo+20": ("MIDI 20 % faster", _tempo(1.2)),
-    "tempo_half": ("MIDI at half the tempo", _tempo(0.5)),
-    "tempo_double": ("MIDI at twice the tempo", _tempo(2.0)),
-    "drift10": ("tempo drifts by ±10 %", _drift),
-    "rubato": ("strong rubato", _rubato),
-    "noise_before": (
-        "25 s of noise before the music",
-        _spliced("audio", "_ 0z", rest_s=(25.0, 25.0), noise=0.01),
-    ),
-    "part_of_midi": ("MIDI of a part", _spliced("midi", "ab", passage_s=(40.0, 50.0))),
-    "part_of_recording": ("recording of a part", _spliced("audio", "ab", passage_s=(40.0, 50.0))),
-    "tuned_415": ("recording at A = 415 Hz", _tuned(415)),
-    "tuned_466": ("recording at A = 466 Hz", _tuned(466)),
-    "transposed": ("MIDI two semitones higher", _transposed),
-    "doubled": ("third of the notes doubled a tick later", _doubled),
-    "rest_longer": ("rest 0.5 to 4 s longer", _spliced("audio", "0a _ az", rest_s=(0.5, 4.0))),
-    "rest_much_longer": ("rest 4 to 40 s longer", _spliced("audio", "0a _ az", rest_s=(4.0, 40.0))),
-    "rest_shorter": ("rest 0.5 to 40 s shorter", _spliced("midi", "0a _ az", rest_s=(0.5, 40.0))),
-    "cut_in_recording": ("3 to 12 s not played", _spliced("audio", "0a bz")),
-    "cut_in_midi": ("3 to 12 s missing in the MIDI", _spliced("midi", "0a bz")),
-    "movements": ("two movements, another pause", _movements),
-    "played_twice": ("15 s played twice", _spliced("audio", "0b az", passage_s=(15.0, 15.0))),
-    "repeat_skipped": (
-        "repeat of 15 s not played",
-        _spliced("midi", "0b az", passage_s=(15.0, 15.0)),
-    ),
+BUILDS: dict[str, Build] = {  # of each condition of table 9
+    "start": lambda given, rng: given,
+    "tempo-20": _tempo(0.8),
+    "tempo+20": _tempo(1.2),
+    "tempo_half": _tempo(0.5),
+    "tempo_double": _tempo(2.0),
+    "drift10": _drift,
+    "rubato": _rubato,
+    "noise_before": _spliced("audio", "_ 0z", rest_s=(25.0, 25.0), noise=0.01),
+    "part_of_midi": _spliced("midi", "ab", passage_s=(40.0, 50.0)),
+    "part_of_recording": _spliced("audio", "ab", passage_s=(40.0, 50.0)),
+    "tuned_415": _tuned(415),
+    "tuned_466": _tuned(466),
+    "transposed": _transposed,
+    "doubled": _doubled,
+    "rest_longer": _spliced("audio", "0a _ az", rest_s=(0.5, 4.0)),
+    "rest_much_longer": _spliced("audio", "0a _ az", rest_s=(4.0, 40.0)),
+    "rest_shorter": _spliced("midi", "0a _ az", rest_s=(0.5, 40.0)),
+    "cut_in_recording": _spliced("audio", "0a bz"),
+    "cut_in_midi": _spliced("midi", "0a bz"),
+    "movements": _movements,
+    "played_twice": _spliced("audio", "0b az", passage_s=(15.0, 15.0)),
+    "repeat_skipped": _spliced("midi", "0b az", passage_s=(15.0, 15.0)),
 }
 RETUNED = ("tuned_415", "tuned_466", "transposed")  # the exact MIDI is as it was played
-SCORE = "score"  # a score's MIDI, which has no exact form of its own
-DRAWN = (SCORE, "start", "drift10", "rubato", *list(CONDITIONS)[14:])
+DRAWN = (SCORE, "start", "drift10", "rubato", *list(BUILDS)[14:])
 
 
 def build(name: str, loaded: dict[str, Case], rng: np.random.Generator) -> Case:
@@ -157,7 +151,7 @@ def build(name: str, loaded: dict[str, Case], rng: np.random.Generator) -> Case:
     loaded
         What was ``played`` and, if there is one, its ``score``.
     """
-    made = loaded[SCORE] if name == SCORE else CONDITIONS[name][1](loaded["played"], rng)
+    made = loaded[SCORE] if name == SCORE else BUILDS[name](loaded["played"], rng)
     shift_s = rng.uniform(*START_S) - float(made.notes["onset_s"].min())
     return cases.warped(made, lambda time_s: time_s + shift_s)
 

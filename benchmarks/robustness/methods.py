@@ -9,14 +9,19 @@ import numpy as np
 import pandas as pd
 import pretty_midi
 
+from pianoalign_lib.alignment.aligner import align
 from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths
 from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.io.placement import ALIGNED, Placement
+from pianoalign_lib.localizer.locate import locate
+from pianoalign_lib.localizer.spectra import compute_spectra
 from pianoalign_lib.methods.dtw import audio_features, map_notes, note_features, warping_path
+from pianoalign_lib.methods.placing import prepare
 
 from .cases import SAMPLE_RATE, Case
 
 TICKS = 9_600  # per second: MIDI times are rounded to a tenth of a millisecond
-ALIGNED, REFUSED = "aligned", "refused"
+REFUSED = "refused"
 _OURS = ("alignment", "localizer", "io")
 ROOMS_OF = {  # whose code a method's answers depend on
     "exact": _OURS,
@@ -43,15 +48,10 @@ def place(
         if method == "dtw":
             return notes["onset_s"].to_numpy(), np.full(len(notes), ALIGNED, dtype=object)
         if method == "dtw_localizer":
-            from pianoalign_lib.localizer.locate import locate
-            from pianoalign_lib.localizer.spectra import compute_spectra
-
-            found = locate(compute_spectra(given.audio, SAMPLE_RATE), notes)
-            return found.onset_s, found.status
-        from pianoalign_lib.methods.placing import prepare
-
-        placed = prepare(HYBRID_VARIANT, given.audio, paths, params)(notes)
-        return placed.onset_s, np.where(placed.placed, ALIGNED, "uncertain")
+            found: Placement = locate(compute_spectra(given.audio, SAMPLE_RATE), notes)
+        else:
+            found = prepare(HYBRID_VARIANT, given.audio, paths, params)(notes)
+        return found.onset_s, found.status
     except InputError:
         n = len(given.notes)
         return np.full(n, np.nan), np.full(n, REFUSED, dtype=object)
@@ -64,8 +64,6 @@ def _warped(given: Case) -> pd.DataFrame:
 
 
 def _align(given: Case) -> tuple[np.ndarray, np.ndarray]:
-    from pianoalign_lib.alignment.aligner import align
-
     midi, rows = midi_file(given.notes)
     result = align(given.audio, midi, sample_rate=SAMPLE_RATE).notes
     onset_s, status = np.empty(len(rows)), np.empty(len(rows), dtype=object)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,13 +15,14 @@ import pandas as pd
 from pianoalign_lib.common.config import CorpusPaths, digest, topic
 from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file, write_text
-from pianoalign_lib.common.progress import progress
+from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.corpora.timing_errors import generator
+from pianoalign_lib.tables.robustness import SCORE
 
 from . import conditions
 from .cases import SAMPLE_RATE, Case, spliced_audio, spliced_midi
-from .conditions import CONDITIONS, SCORE
+from .conditions import BUILDS
 from .methods import ROOMS_OF, place
 from .scores import Score, find_scores, score_cases
 from .scoring import judge, summarise
@@ -107,12 +107,14 @@ def run_robustness(
         If the corpus, a method or a condition is unknown.
     """
     chosen = methods or ["exact", *topic(params, "robustness")["methods"]]
-    wanted = names or [SCORE, *CONDITIONS]
-    if unknown := {*chosen, *wanted} - {SCORE, *CONDITIONS, *ROOMS_OF}:
-        known = ", ".join([*ROOMS_OF, SCORE, *CONDITIONS])
+    wanted = names or [SCORE, *BUILDS]
+    if unknown := {*chosen, *wanted} - {SCORE, *BUILDS, *ROOMS_OF}:
+        known = ", ".join([*ROOMS_OF, SCORE, *BUILDS])
         raise ConfigError(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
     run = partial(_run_one, paths, params, chosen, wanted, part)
-    table = summarise(_each(run, materials(paths, params, part), jobs, f"robustness, {part}"))
+    found = materials(paths, params, part)
+    frames = side_by_side(run, found, jobs, label=f"robustness, {part}")
+    table = summarise(pd.concat(frames, ignore_index=True))
     if part == "test" and methods is None and names is None:
         _write(paths.results / ROBUSTNESS, table)
     return table
@@ -122,7 +124,9 @@ def run_drawn(paths: CorpusPaths, params: dict[str, Any], jobs: int = 1) -> pd.D
     """Align cases drawn from everything on ``test``; write ``robustness_drawn.csv``, a row each."""
     found = materials(paths, params)
     count = -(-topic(params, "robustness")["drawn"]["cases"] // len(found))
-    table = summarise(_each(partial(draw_cases, paths, params, count), found, jobs, "drawn cases"))
+    draw = partial(draw_cases, paths, params, count)
+    frames = side_by_side(draw, found, jobs, label="drawn cases")
+    table = summarise(pd.concat(frames, ignore_index=True))
     _write(paths.results / DRAWN, table)
     return table
 
@@ -140,12 +144,6 @@ def draw_cases(
         case = f"{material.name}, {index}: {what}"
         frames.append(frame.assign(condition=case, method="localizer"))
     return pd.concat(frames).assign(test_set=material.test_set, recording=material.name)
-
-
-def _each(run: Callable, found: list[Material], jobs: int, label: str) -> pd.DataFrame:
-    with ProcessPoolExecutor(jobs) as pool:
-        done = progress(pool.map(run, found), total=len(found), label=label)
-        return pd.concat(list(done), ignore_index=True)
 
 
 def _run_one(

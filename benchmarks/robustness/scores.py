@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,11 @@ import pandas as pd
 from pianoalign_lib.common.config import digest
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.corpora.asap import folder as asap
-from pianoalign_lib.corpora.performances import (
-    LEAD_S,
-    TAIL_S,
-    attacked,
-    cut_excerpt,
-    read_performance,
-)
-from pianoalign_lib.corpora.pianos import Piano, load_piano
-from pianoalign_lib.corpora.place import corpus_folder
-from pianoalign_lib.corpora.rooms import normalise
+from pianoalign_lib.corpora.performances import LEAD_S, Excerpt, read_performance, render_excerpt
+from pianoalign_lib.corpora.pianos import load_piano
+from pianoalign_lib.corpora.recordings import load_recording
+from pianoalign_lib.corpora.sources import corpus_folder
 from pianoalign_lib.corpora.timing_errors import generator
-from pianoalign_lib.io.audio import load_audio, write_flac
 from pianoalign_lib.io.notes import note_table
 
 from .cases import Case
@@ -103,28 +95,31 @@ def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, C
     CorpusError
         If ASAP's performance, the score or the piano is missing.
     """
-    settings = params["robustness"]["scores"]
-    midi = asap.find_folder(None, root / "data" / "asap" / "sources" / "midi")
-    row = asap.listed().query("path == @score.path")
-    performance = read_performance(asap.find_listed(midi, row)[0])
-    first_s = float(performance["onset_s"].min())
+    settings, demo = params["robustness"]["scores"], root / "data" / "demo"
+    fetched = root / "data" / "asap" / "sources" / "midi"
+    midi = corpus_folder("ASAP", asap.VARIABLE, asap.HOW_TO_GET, None, fetched)
+    (file,) = asap.find_listed(midi, asap.listed().query("path == @score.path"))
+    first_s = float(read_performance(file)["onset_s"].min())
     end_s = first_s + settings["excerpt_s"]
-    excerpt = cut_excerpt(performance, 0.0, end_s)
-    piano = _piano(score.piano, root / "data" / "demo" / "sources")
-    name = f"{score.name}-{digest([score.piano, end_s, len(excerpt)])}.flac"
-    path = root / "data" / "demo" / "robustness" / "audio" / name
-    if not path.is_file():
-        duration_s = round(float(excerpt["sound_end_s"].max()) + TAIL_S, 2)
-        sounding = excerpt.assign(offset_s=excerpt["sound_end_s"])
-        write_flac(path, normalise(piano.render(sounding, duration_s)))
-    audio = load_audio(path)
-    attack_s = piano.attack_s(excerpt["pitch"].to_numpy(), excerpt["velocity"].to_numpy())
-    notes = attacked(excerpt, attack_s)
+    piano = load_piano(score.piano, demo / "sources")
+    excerpt = Excerpt(
+        recording=score.name,
+        split="test",
+        test_set="",
+        performance=score.path,
+        piano=score.piano,
+        midi=file,
+        start_s=0.0,
+        end_s=end_s,
+        key=digest([score.path, score.piano, end_s]),
+    )
+    folder = demo / "robustness" / "rendered"
+    audio, notes = load_recording(folder, render_excerpt(folder, excerpt, piano))
     played = Case(audio, notes, (notes["onset_s"].to_numpy()[:, None],))
     if not score.notes.is_file():
         raise CorpusError(f"{score.notes}: not found; {HOW_TO_GET}")
     rows = pd.read_csv(score.notes).dropna(subset="score_onset_beat")
-    attack_s = piano.attack_s(rows["pitch"].to_numpy(), rows["velocity"].fillna(0).to_numpy())
+    attack_s = piano.attack_s(rows["pitch"].to_numpy(), rows["velocity"].fillna(1).to_numpy(int))
     rows = rows.assign(true_s=rows["onset_s"] + LEAD_S - first_s + attack_s)
     return {"played": played, "score": score_to_midi(audio, rows, end_s, settings["slower"])}
 
@@ -146,8 +141,3 @@ def score_to_midi(audio: np.ndarray, rows: pd.DataFrame, end_s: float, slower: f
     velocity = np.full(len(rows), SCORE_VELOCITY)
     notes = note_table(rows["pitch"], velocity, onset_s, onset_s + length_s)
     return Case(audio, notes, (rows["true_s"].to_numpy()[:, None],))
-
-
-@cache
-def _piano(name: str, sources: Path) -> Piano:
-    return load_piano(name, sources)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pianoalign_lib.io.placement import ALIGNED
 from pianoalign_lib.scoring.metrics import EPSILON_S
 
 from .cases import Case
-from .methods import ALIGNED, REFUSED
+from .methods import REFUSED
 
 SILENT_S, FAR_S = 0.1, 0.5
 KEYS = ["test_set", "condition", "method"]

@@ -1,27 +1,31 @@
-"""Align a MIDI file to a recording: what ``from pianoalign_lib import align`` gives."""
+"""Align a MIDI file to a recording: what ``from pianoalign_lib import align`` gives.
+
+A package adds a method of its own by an entry point of the group ``pianoalign.methods``: a function
+from a :class:`~pianoalign_lib.io.recording.Recording` and the note table of the struck keys, which
+last as the pedal holds them, to a :class:`~pianoalign_lib.io.placement.Placement`. The entry
+point's name is the method's, in ``align(..., method=name)`` and ``pianoalign align --method name``.
+"""
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..common.errors import CheckpointError, ConfigError, InputError
-from ..common.files import PACKAGE
+from ..common.errors import ConfigError, InputError
 from ..io.midi_score import MidiScore, read_midi_score
-from ..io.recording import Recording, open_recording
-from ..io.retiming import note_warp
-from .result import ALIGNED, UNCERTAIN, Alignment, Placed, assemble
+from ..io.notes import apply_pedal
+from ..io.placement import Placement
+from ..io.recording import open_recording
+from ..localizer import locate as localizer
+from ..localizer.spectra import compute_spectra
+from .result import Alignment, assemble
 
-if TYPE_CHECKING:
-    from ..common.config import CorpusPaths
-
-LOWEST_PITCH, HIGHEST_PITCH = 21, 108
-METHODS = ("localizer", "crnn", "dtw", "hybrid")
+METHODS = "pianoalign.methods"  # the group of entry points
 LONGER_TIMES, LONGER_S = 4.0, 600.0  # by how much a MIDI file may be longer than the recording
-TRAINED_ON = "maps"  # the corpus whose network is taken for crnn and hybrid: it holds up on both
 
 
 def align(
@@ -46,7 +50,8 @@ def align(
     method
         ``localizer``: the network of this project, note by note. ``dtw``: Sync Toolbox, the whole
         file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:
-        both. These three need the full installation, and the networks the repository.
+        both. These three need the full installation, and the networks the repository. Or what
+        another package adds.
 
     Returns
     -------
@@ -62,41 +67,38 @@ def align(
     CheckpointError
         If a network's file is missing or damaged.
     """
-    if method not in METHODS:
-        raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
+    other = None if method == "localizer" else _entry_point(method)
     score = read_midi_score(midi)
-    rows = _piano_rows(score)
+    rows = score.piano_rows()
     recording = open_recording(audio, sample_rate)
-    from ..localizer.spectra import compute_spectra
-
     spectra = compute_spectra(recording.source, recording.sample_rate)
     notes, copies = _struck_keys(score, rows)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     try:
-        if method == "localizer":
-            from ..localizer.locate import locate
-
-            found = locate(spectra, notes)
-            placed = Placed(found.onset_s, found.confidence, found.status)
+        if other is None:
+            found = localizer.locate(spectra, notes)
         else:
-            placed = _place_otherwise(method, recording, notes, score)
+            found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
     except InputError as error:
         if recording.name in str(error) or score.name in str(error):
             raise
         raise InputError(f"{recording.name}, {score.name}: {error}") from error
-    placed = Placed(placed.onset_s[copies], placed.confidence[copies], placed.status[copies])
+    except ImportError as error:
+        raise ConfigError(
+            f"method '{method}' needs the full installation ({error.name} is missing): see the "
+            "README, or leave out the method"
+        ) from error
+    placed = Placement(found.onset_s[copies], found.confidence[copies], found.status[copies])
     return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 
-def _piano_rows(score: MidiScore) -> np.ndarray:
-    """Return the rows of the notes on the 88 keys."""
-    on_keys = score.notes["pitch"].between(LOWEST_PITCH, HIGHEST_PITCH)
-    rows = np.flatnonzero(on_keys & ~score.notes["is_drum"])
-    if not len(rows):
-        raise InputError(
-            f"{score.name}: only drums or notes beyond the 88 keys; give a MIDI file of piano notes"
-        )
-    return rows
+def _entry_point(method: str) -> EntryPoint:
+    """Return what a package, ours or another, names as a method."""
+    known = {entry.name: entry for entry in entry_points(group=METHODS)}
+    if method not in known:
+        names = ", ".join(["localizer", *sorted(known)])
+        raise ConfigError(f"unknown method '{method}'; choose one of {names}")
+    return known[method]
 
 
 def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None:
@@ -127,47 +129,3 @@ def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.n
         }
     )
     return keys, np.cumsum(is_new) - 1
-
-
-def _place_otherwise(
-    method: str, recording: Recording, notes: pd.DataFrame, score: MidiScore
-) -> Placed:
-    """Place notes by the paper's network, by DTW, or by both; they last as the pedal holds them."""
-    try:
-        from ..io.notes import apply_pedal
-        from ..methods.placing import Placement, prepare
-
-        notes = apply_pedal(notes, score.pedal_changes())
-        audio = recording.samples()
-        found: Placement | None = None
-        for step in ("dtw", "crnn") if method == "hybrid" else (method,):
-            paths, params = _project() if step == "crnn" else (None, {})
-            given = notes
-            found = prepare(step, audio, paths, params)(given)  # type: ignore[arg-type]
-            notes = given.assign(onset_s=found.onset_s, offset_s=found.offset_s)
-    except ImportError as error:
-        raise ConfigError(
-            f"method '{method}' needs the full installation ({error.name} is missing): see the "
-            "README, or leave out the method"
-        ) from error
-    assert found is not None
-    old_s, onset_s, is_placed = given["onset_s"].to_numpy(), found.onset_s, found.placed
-    if is_placed.any():  # a lost note goes where its neighbours went
-        along = note_warp(old_s[is_placed], onset_s[is_placed])
-        onset_s = np.where(is_placed, onset_s, along(old_s))
-    return Placed(onset_s, found.confidence, np.where(is_placed, ALIGNED, UNCERTAIN))
-
-
-def _project() -> tuple[CorpusPaths, dict[str, Any]]:
-    """Return folders and parameters of the project around, or of the one this package is in."""
-    from ..common.config import corpus_paths, load_params, project_root
-
-    try:
-        root = project_root()
-    except ConfigError:
-        root = PACKAGE.parent
-    if not (root / "params.yaml").is_file():
-        raise CheckpointError(
-            "methods crnn and hybrid need the project's networks; run them inside its folder"
-        )
-    return corpus_paths(TRAINED_ON, root), load_params(root, TRAINED_ON)

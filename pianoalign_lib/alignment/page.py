@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from ..common import __version__
 from ..common.figure_style import style
-from ..common.html_page import escape, page, table_card
-from ..tables.markdown import ShownTable
-
-if TYPE_CHECKING:
-    from .result import Alignment
+from ..common.html_page import Card, ShownPicture, ShownTable, embedded, page
+from ..io.placement import NOT_HEARD, UNCERTAIN, count_statuses
+from .picture import clock
 
 PICTURE_DPI = 130
 MOST_ROWS = 500  # of the list of notes to check
@@ -27,86 +25,81 @@ MEANING = {
 }
 
 
-def alignment_page(alignment: Alignment) -> str:
-    """Return the page."""
-    midi, audio = Path(alignment.midi).name, Path(alignment.audio).name
-    intro = f"<p>{escape(alignment.summary())}.</p>"
-    sections = [
-        ("Summary", _summary_card(alignment)),
-        ("Before and after", _picture_card(alignment)),
-        ("Notes to check", _check_card(alignment)),
+def alignment_page(
+    notes: pd.DataFrame,
+    figure: Figure,
+    summary: str,
+    *,
+    audio: str,
+    midi: str,
+    method: str,
+    duration_s: float,
+) -> str:
+    """Return the page of an :class:`~.result.Alignment`, whose parts are given one by one."""
+    provenance = [
+        f"recording: {audio} ({clock(duration_s)})",
+        f"MIDI file: {midi}",
+        f"method: {method}",
     ]
-    from ..common import __version__
+    sections = {
+        "Summary": [Card("status", _summary(notes, provenance))],
+        "Before and after": [Card("picture", _picture(figure))],
+        "Notes to check": [Card("check", _to_check(notes, provenance))],
+    }
+    title = f"{Path(midi).name} aligned to {Path(audio).name}"
+    return page(title, [f"{summary}."], sections, [f"pianoalign {__version__}, method {method}"])
 
-    footer = f"<p>pianoalign {__version__}, method {escape(alignment.method)}</p>"
-    return page(f"{midi} aligned to {audio}", intro, sections, footer)
 
-
-def _summary_card(alignment: Alignment) -> str:
-    notes = alignment.notes
+def _summary(notes: pd.DataFrame, provenance: list[str]) -> ShownTable:
     rows = []
-    for status, count in alignment.counts().items():
+    for status, count in count_statuses(notes["status"]).items():
         moved_ms = 1000 * notes.loc[notes["status"] == status, "shift_s"]
         spread = [f"{moved_ms.quantile(q):+,.0f}" if count else "–" for q in (0.05, 0.5, 0.95)]
         share = f"{100 * count / len(notes):.1f}"
         rows.append([status, f"{count:,}", share, *spread, MEANING[status]])
-    table = ShownTable(
+    return ShownTable(
         caption=f"{len(notes):,} notes of the MIDI file: what became of them",
-        headers=["Status", "Notes", "%", "Moved by (ms): 5 %", "Moved by (ms): median",
-                 "Moved by (ms): 95 %", "Meaning"],
+        groups=["", "", "", *["Moved by (ms)"] * 3, ""],
+        headers=["Status", "Notes", "%", "5 %", "median", "95 %", "Meaning"],
         numeric=[False, True, True, True, True, True, False],
         rows=rows,
         notes=["Positive: later in the recording than in the MIDI file."],
-        provenance=_provenance(alignment),
-    )  # fmt: skip
-    return table_card("status", table, "")
-
-
-def _provenance(alignment: Alignment) -> list[str]:
-    return [
-        f"recording: {alignment.audio} ({clock(alignment.duration_s)})",
-        f"MIDI file: {alignment.midi}",
-        f"method: {alignment.method}",
-    ]
-
-
-def _picture_card(alignment: Alignment) -> str:
-    buffer = io.BytesIO()
-    with style():
-        figure = alignment.plot()
-        figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return (
-        '<article class="card" id="picture">\n<figure>\n'
-        '<div class="scroll" role="region" tabindex="0" aria-label="Before and after">'
-        f'<img src="data:image/png;base64,{data}" alt="How far each note moved; notes over the '
-        'spectrogram, before and after"></div>\n'
-        "<figcaption>Top: how far each note moved, over the whole recording. Below: an excerpt. "
-        "Dark is loud; a note is a bar that begins with a strong line, which should stand where "
-        "the sound begins.</figcaption>\n</figure>\n</article>\n"
+        provenance=provenance,
     )
 
 
-def _check_card(alignment: Alignment) -> str:
-    notes = alignment.notes
-    doubtful = notes[notes["status"].isin(["uncertain", "not heard"])].sort_values("onset_s")
+def _picture(figure: Figure) -> ShownPicture:
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
+    return ShownPicture(
+        source=embedded(buffer.getvalue(), "png"),
+        alt="How far each note moved; notes over the spectrogram, before and after",
+        title="Top:",
+        caption="how far each note moved, over the whole recording. Below: an excerpt. Dark is "
+        "loud; a note is a bar that begins with a strong line, which should stand where the sound "
+        "begins.",
+    )
+
+
+def _to_check(notes: pd.DataFrame, provenance: list[str]) -> ShownTable | str:
+    doubtful = notes[notes["status"].isin([UNCERTAIN, NOT_HEARD])].sort_values("onset_s")
     if doubtful.empty:
-        return '<article class="card"><p>None: every piano note was heard.</p></article>\n'
+        return "None: every piano note was heard."
     remarks = [
         "Confidence: the chance that the onset is right within 10 ms; of a note that was not "
         "heard, the chance that it was not played."
     ]
     if len(doubtful) > MOST_ROWS:
         remarks.append(f"The first {MOST_ROWS} of {len(doubtful):,}; the table of notes has all.")
-    table = ShownTable(
+    return ShownTable(
         caption=f"{len(doubtful):,} notes to check: uncertain, or not heard, in their order",
         headers=["Time", "Key", "Status", "Confidence (%)", "Moved by (ms)", "Velocity", "note_id"],
         numeric=[True, False, False, True, True, True, True],
         rows=[_check_row(note) for _, note in doubtful.head(MOST_ROWS).iterrows()],
         notes=remarks,
-        provenance=_provenance(alignment),
+        provenance=provenance,
     )
-    return table_card("check", table, "")
 
 
 def _check_row(note: pd.Series) -> list[str]:
@@ -125,11 +118,3 @@ def _check_row(note: pd.Series) -> list[str]:
 def key_name(pitch: int) -> str:
     """Return the name of a MIDI pitch; 60 is C4."""
     return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Return a time as minutes and seconds."""
-    units = round(seconds * 10**digits)
-    minutes, rest = divmod(units, 60 * 10**digits)
-    width = digits + 3 if digits else 2
-    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"

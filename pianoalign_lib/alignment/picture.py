@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ..common.figure_style import MUTED, style
-from ..localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, SHORT_FPS, STEPS_PER_DB
-from .result import LARGE_S
-
-if TYPE_CHECKING:
-    from .result import Alignment
+from ..io.midi_score import HIGHEST_PITCH
+from ..io.placement import LARGE_S, OUTSIDE, count_statuses
+from ..localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, SHORT_FPS, STEPS_PER_DB, Spectra
 
 # Okabe & Ito's colours, told apart with any kind of colour vision.
 COLOURS = {
@@ -34,10 +31,14 @@ MARGIN_KEYS = 4
 RANGE_DB = 45.0
 
 
-def draw_alignment(alignment: Alignment, start_s: float | None, seconds: float) -> Figure:
-    """Draw the shifts of all notes, and an excerpt's notes over the recording's spectrogram."""
-    notes = alignment.notes
-    duration_s = max(alignment.duration_s, float(notes["onset_s"].max()))
+def draw_alignment(
+    notes: pd.DataFrame, spectra: Spectra, midi: str, start_s: float | None, seconds: float
+) -> Figure:
+    """Draw the shifts of all notes, and an excerpt's notes over the recording's spectrogram.
+
+    See :meth:`.result.Alignment.plot`, whose parts are given one by one.
+    """
+    duration_s = max(spectra.duration_s, float(notes["onset_s"].max()))
     seconds = min(seconds, duration_s)
     if start_s is None:
         start_s = _readable_start(notes, seconds, duration_s)
@@ -46,16 +47,16 @@ def draw_alignment(alignment: Alignment, start_s: float | None, seconds: float) 
         figure = Figure(figsize=(11, 8.2))
         grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.6, 1.6))
         shifts, before, after = (figure.add_subplot(grid[row]) for row in range(3))
-        _draw_shifts(shifts, alignment, (start_s, start_s + seconds), duration_s)
+        _draw_shifts(shifts, notes, (start_s, start_s + seconds), duration_s)
         shown = _shown(notes, start_s, seconds)
         keys = _key_range(notes[shown])
         for axes in (before, after):
-            _draw_spectrogram(axes, alignment, start_s, seconds, keys)
+            _draw_spectrogram(axes, spectra, start_s, seconds, keys)
         length_s = notes["offset_s"] - notes["onset_s"]
         unmoved = notes.assign(onset_s=notes["onset_in_s"], offset_s=notes["onset_in_s"] + length_s)
         _draw_notes(before, unmoved, start_s, seconds, BEFORE)
         _draw_notes(after, notes, start_s, seconds)
-        before.set_title(f"Before: {Path(alignment.midi).name} as it is, over the recording")
+        before.set_title(f"Before: {Path(midi).name} as it is, over the recording")
         after.set_title("After: aligned")
         before.set_xticklabels([])
         after.set_xlabel("Time in the recording (s)")
@@ -77,26 +78,25 @@ def _readable_start(notes: pd.DataFrame, seconds: float, duration_s: float) -> f
 
 def _shown(notes: pd.DataFrame, start_s: float, seconds: float) -> np.ndarray:
     inside = notes["onset_s"].between(start_s, start_s + seconds)
-    return inside.to_numpy() & (notes["status"] != "outside").to_numpy()
+    return inside.to_numpy() & (notes["status"] != OUTSIDE).to_numpy()
 
 
 def _key_range(notes: pd.DataFrame) -> tuple[int, int]:
     if notes.empty:
-        return LOWEST_ROW, 108
+        return LOWEST_ROW, HIGHEST_PITCH
     low, high = int(notes["pitch"].min()), int(notes["pitch"].max())
     return max(low - MARGIN_KEYS, LOWEST_ROW), min(high + MARGIN_KEYS, LOWEST_ROW + N_ROWS - 1)
 
 
 def _draw_shifts(
-    axes: Axes, alignment: Alignment, excerpt_s: tuple[float, float], duration_s: float
+    axes: Axes, notes: pd.DataFrame, excerpt_s: tuple[float, float], duration_s: float
 ) -> None:
-    notes = alignment.notes
     in_s = float(notes["shift_s"].abs().max()) > LARGE_S
     scale = 1.0 if in_s else 1000.0
     axes.axvspan(*excerpt_s, color="#ececec", zorder=0)
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     size = float(np.clip(12_000 / max(len(notes), 1), 4, 22))
-    for status, count in alignment.counts().items():
+    for status, count in count_statuses(notes["status"]).items():
         chosen = notes[notes["status"] == status]
         axes.scatter(
             chosen["onset_s"], scale * chosen["shift_s"], s=size, color=COLOURS[status],
@@ -104,7 +104,7 @@ def _draw_shifts(
         )  # fmt: skip
     axes.set(xlim=(0, duration_s), ylabel=f"Moved by ({'s' if in_s else 'ms'})")
     axes.set_title("How far each note moved (shaded: the excerpt)")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(int(value))))
     legend = axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.1)
     for handle in legend.legend_handles:
         handle.set_sizes([30])  # type: ignore[union-attr]
@@ -112,10 +112,9 @@ def _draw_shifts(
 
 
 def _draw_spectrogram(
-    axes: Axes, alignment: Alignment, start_s: float, seconds: float, keys: tuple[int, int]
+    axes: Axes, spectra: Spectra, start_s: float, seconds: float, keys: tuple[int, int]
 ) -> None:
     first, last = int(start_s * LONG_FPS), int((start_s + seconds) * LONG_FPS) + 1
-    spectra = alignment.spectra
     finer = SHORT_FPS // LONG_FPS
     # The lower of the two: sharp in pitch as the long window, in time as the short one.
     long = np.repeat(spectra.long[first:last], finer, axis=0)
@@ -141,7 +140,7 @@ def _draw_notes(
 ) -> None:
     """Draw a faint bar for each note of the excerpt and a strong line where it begins."""
     sounds = (notes["onset_s"] < start_s + seconds) & (notes["offset_s"] > start_s)
-    for status, chosen in notes[sounds & (notes["status"] != "outside")].groupby("status"):
+    for status, chosen in notes[sounds & (notes["status"] != OUTSIDE)].groupby("status"):
         ink = colour or COLOURS[str(status)]
         onset_s, pitch = chosen["onset_s"].to_numpy(), chosen["pitch"].to_numpy()
         bars = [
@@ -154,6 +153,9 @@ def _draw_notes(
         )  # fmt: skip
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float, digits: int = 0) -> str:
     """Return a time as minutes and seconds."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    units = round(seconds * 10**digits)
+    minutes, rest = divmod(units, 60 * 10**digits)
+    width = digits + 3 if digits else 2
+    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"

@@ -12,6 +12,7 @@ import pandas as pd
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
+from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import Warp, new_offsets, note_warp
 
 if TYPE_CHECKING:
@@ -19,30 +20,12 @@ if TYPE_CHECKING:
 
     from ..localizer.spectra import Spectra
 
-ALIGNED, UNCERTAIN, NOT_HEARD, OUTSIDE = STATUSES = ("aligned", "uncertain", "not heard", "outside")
-LARGE_S = 2.0  # from here on, shifts are told in seconds, not milliseconds
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Where a method puts the notes it was given, in their row order.
-
-    Attributes
-    ----------
-    onset_s, confidence : np.ndarray [shape=(n_notes,)]
-        The confidence is 0 to 1, NaN where the method gives none.
-    status : np.ndarray [shape=(n_notes,)]
-        One of the first three of `STATUSES`.
-    """
-
-    onset_s: np.ndarray
-    confidence: np.ndarray
-    status: np.ndarray
-
 
 @dataclass(frozen=True)
 class Alignment:
     """All notes of a MIDI file, aligned to a recording.
+
+    Files are written atomically; one that cannot be written is a PianoAlignError.
 
     Attributes
     ----------
@@ -80,12 +63,7 @@ class Alignment:
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
-        found = self.notes["status"].value_counts()
-        return {
-            status: int(found.get(status, 0))
-            for status in STATUSES
-            if status != OUTSIDE or status in found
-        }
+        return count_statuses(self.notes["status"])
 
     @property
     def duration_s(self) -> float:
@@ -107,17 +85,6 @@ class Alignment:
         unit = "s" if in_s else "ms"
         return f"{text}; median shift {middle} {unit} (90 % within {low} to {high} {unit})"
 
-    def to_midi(self, path: str | Path) -> None:
-        """Write `midi_bytes`, atomically.
-
-        Raises
-        ------
-        PianoAlignError
-            If the file cannot be written.
-        """
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(self.midi_bytes())
-
     def midi_bytes(self) -> bytes:
         """Return the MIDI file with its notes where they are heard.
 
@@ -127,19 +94,18 @@ class Alignment:
         onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
         return retimed_midi(self._score, onset_s, offset_s, self._warp)
 
-    def to_csv(self, path: str | Path) -> None:
-        """Write `notes` as CSV, times to the microsecond, atomically.
-
-        Raises
-        ------
-        PianoAlignError
-            If the file cannot be written.
-        """
-        write_text(path, self.csv_text())
+    def to_midi(self, path: str | Path) -> None:
+        """Write `midi_bytes`."""
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(self.midi_bytes())
 
     def csv_text(self) -> str:
         """Return `notes` as CSV, times to the microsecond."""
         return self.notes.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `csv_text`."""
+        write_text(path, self.csv_text())
 
     def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
         """Draw how far the notes moved, and the notes before and after over the recording.
@@ -153,40 +119,34 @@ class Alignment:
         """
         from .picture import draw_alignment
 
-        return draw_alignment(self, start_s, seconds)
-
-    def write_report(self, path: str | Path) -> None:
-        """Write `report_html`, atomically.
-
-        Raises
-        ------
-        PianoAlignError
-            If the file cannot be written.
-        """
-        write_text(path, self.report_html())
+        return draw_alignment(self.notes, self.spectra, self.midi, start_s, seconds)
 
     def report_html(self) -> str:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
-        return alignment_page(self)
+        return alignment_page(
+            self.notes, self.plot(), self.summary(),
+            audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
+        )  # fmt: skip
+
+    def write_report(self, path: str | Path) -> None:
+        """Write `report_html`."""
+        write_text(path, self.report_html())
 
 
 def assemble(
-    score: MidiScore, rows: np.ndarray, placed: Placed, *, audio: str, method: str, spectra: Spectra
+    score: MidiScore,
+    rows: np.ndarray,
+    placed: Placement,
+    *,
+    audio: str,
+    method: str,
+    spectra: Spectra,
 ) -> Alignment:
-    """Return the alignment of a whole file from that of its piano notes.
+    """Return the alignment of a whole file from what a method says of its piano notes.
 
-    Parameters
-    ----------
-    score
-        The MIDI file.
-    rows : np.ndarray
-        Rows of ``score.notes`` that `placed` is of; the others move with them.
-    placed
-        What the method says of these.
-    audio, method, spectra
-        See :class:`Alignment`.
+    These are the `rows` of ``score.notes``; the other notes move with them.
     """
     given = score.notes
     old_s = given["onset_s"].to_numpy()

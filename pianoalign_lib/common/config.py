@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,14 @@ from .errors import ConfigError
 
 REPRESENTATIONS = ("log_cqt", "cqt", "log_mel", "mel")
 FRAME_RATES = (50, 100, 200)
-RECURRENCES = ("lstm", "gru", "none")
+_CHOICES = {
+    "representation": REPRESENTATIONS,
+    "fps": FRAME_RATES,
+    "recurrence": ("lstm", "gru", "none"),
+}
 HYBRID_VARIANT = "crnn"  # the network that follows DTW in the method "hybrid" (paper, hybrid)
 # Topics of params.yaml that a corpus can change, by entries of the same name in its own topic.
-CORPUS_TOPICS = ("variants", "training", "evaluation")
+_CORPUS_TOPICS = ("variants", "training", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,7 @@ class VariantConfig:
     bidirectional: bool = True
 
     def __post_init__(self) -> None:
-        for key, allowed in (
-            ("representation", REPRESENTATIONS),
-            ("fps", FRAME_RATES),
-            ("recurrence", RECURRENCES),
-        ):
+        for key, allowed in _CHOICES.items():
             value = getattr(self, key)
             if value not in allowed:
                 raise ConfigError(
@@ -106,13 +105,7 @@ class CorpusPaths:
 
 
 def project_root() -> Path:
-    """Return the nearest folder upwards that holds ``params.yaml``.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
+    """Return the nearest folder upwards that holds ``params.yaml``; if none, a `ConfigError`."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "params.yaml").is_file():
@@ -125,8 +118,13 @@ def corpus_paths(corpus: str, root: Path | None = None) -> CorpusPaths:
     return CorpusPaths(root or project_root(), corpus)
 
 
-@cache
-def _read_params(path: Path, _stamp: int) -> dict[str, Any]:
+def load_params(root: Path | None = None, corpus: str = "demo") -> dict[str, Any]:
+    """Return the whole of ``params.yaml`` as nested dictionaries, as it holds for a corpus.
+
+    What a corpus's own topic says of variants, training and evaluation is put over the general one.
+    A file that is missing or cannot be read is a `ConfigError`.
+    """
+    path = (root or project_root()) / "params.yaml"
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -134,61 +132,34 @@ def _read_params(path: Path, _stamp: int) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({reason}); restore it from git") from error
     if not isinstance(params, dict):
         raise ConfigError(f"{path}: holds no settings; restore it from git")
-    return params
-
-
-def load_params(root: Path | None = None, corpus: str = "demo") -> dict[str, Any]:
-    """Return the whole of ``params.yaml`` as nested dictionaries, as it holds for a corpus.
-
-    What a corpus's own topic says of the topics in `CORPUS_TOPICS` is put over the general ones.
-    """
-    path = (root or project_root()) / "params.yaml"
-    if not path.is_file():
-        raise ConfigError(f"{path}: not found; restore it from git")
-    params = _read_params(path, path.stat().st_mtime_ns)
     own = params.get(corpus) or {}
-    return params | {name: params[name] | own[name] for name in CORPUS_TOPICS if name in own}
+    return params | {name: params[name] | own[name] for name in _CORPUS_TOPICS if name in own}
 
 
 def topic(params: dict[str, Any], name: str) -> Any:
-    """Return one topic of the parameters.
-
-    Raises
-    ------
-    ConfigError
-        If the topic is missing.
-    """
+    """Return one topic of the parameters; a missing one is a `ConfigError`."""
     if name not in params:
         raise ConfigError(f"params.yaml: the topic '{name}' is missing; restore it from git")
     return params[name]
 
 
 def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
-    """Return the variant `name`: the topic ``crnn`` with the variant's differences.
-
-    Raises
-    ------
-    ConfigError
-        If the variant is unknown or one of its settings is.
-    """
+    """Return the topic ``crnn`` with a variant's differences; unknown ones are a `ConfigError`."""
     variants = topic(params, "variants")
     if name not in variants:
         raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
     settings = {**topic(params, "crnn"), **(variants[name] or {})}
     settings.pop("seed", None)  # a matter of training
-    unknown = set(settings) - {field.name for field in fields(VariantConfig)}
-    if unknown:
-        raise ConfigError(f"params.yaml: variant '{name}' has unknown settings {sorted(unknown)}")
-    return VariantConfig(name=name, **settings)
+    try:
+        return VariantConfig(name=name, **settings)
+    except TypeError as error:
+        raise ConfigError(f"params.yaml: variant '{name}': {error}") from error
 
 
 def training_config(params: dict[str, Any], variant: str) -> TrainingConfig:
     """Return the topic ``training``, with the seed of a variant that has its own.
 
-    Raises
-    ------
-    ConfigError
-        If a setting is missing, unknown or not a positive number where it must be.
+    A setting that is missing, unknown or not positive where it must be is a `ConfigError`.
     """
     own = topic(params, "variants").get(variant) or {}
     settings = topic(params, "training") | {key: own[key] for key in own if key == "seed"}

@@ -1,16 +1,12 @@
-"""Bring a corpus of files into the form of every corpus: check, cut, write, and nothing twice.
+"""Recordings that come with labels (MAPS, MAESTRO), in the form of every corpus: check, cut, write.
 
-For corpora whose recordings come with labels (MAPS, MAESTRO). Each recording gets a stamp when it
-is finished, so that a run that was stopped goes on, and one whose files changed is converted again.
+One whose files changed is converted again (:func:`.recordings.make_once`).
 """
 
 from __future__ import annotations
 
 import logging
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +17,10 @@ import soundfile as sf
 
 from ..common.config import digest
 from ..common.errors import CorpusError, PianoAlignError
-from ..common.files import atomic_path, sha256_file
-from ..common.progress import progress
-from ..io.audio import SAMPLE_RATE, load_audio, write_flac
-from ..io.notes import COLUMNS
-from .recordings import Recording, audio_path, notes_path, write_index
-from .stamps import finished, write_stamp
+from ..common.files import sha256_file
+from ..common.progress import side_by_side
+from ..io.audio import SAMPLE_RATE, load_audio
+from .recordings import Planned, Recording, make_once, write_index, write_recording
 
 log = logging.getLogger(__name__)
 SLACK_S = 0.5  # by which an excerpt may be shorter than asked for
@@ -34,31 +28,26 @@ ReadLabels = Callable[[Path], pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Planned):
     """A recording to convert.
 
     Attributes
     ----------
+    room
+        As in :class:`.recordings.Recording`.
     audio, labels
         Its files.
     rates
         The sample rates in Hz that the audio may have; empty: any.
     excerpt_s
         How much of its beginning is used; None: all.
-    split, test_set, performance, piano, room
-        As in :class:`Recording`.
     """
 
-    recording: str
+    room: str
     audio: Path
     labels: Path
     rates: tuple[int, ...]
     excerpt_s: float | None
-    split: str
-    test_set: str
-    performance: str
-    piano: str
-    room: str
 
 
 def convert_part(
@@ -86,10 +75,8 @@ def convert_part(
         The part's folder, to be filled.
     place
         Where the files come from, for messages.
-    jobs
-        Processes side by side.
-    allow_partial
-        Write the index of the whole recordings if others are broken or missing.
+    jobs, allow_partial
+        As for every corpus (:mod:`pianoalign_lib.corpora`).
     label
         Name of the progress bar.
 
@@ -98,8 +85,7 @@ def convert_part(
     CorpusError
         If a recording is missing or broken; the log has one line for each.
     """
-    work = partial(_convert_once, read_labels, folder)
-    done = list(progress(_run(work, tasks, jobs), total=len(tasks), label=label))
+    done = side_by_side(partial(_convert_once, read_labels, folder), tasks, jobs, label=label)
     problems = [*problems, *(item for item in done if isinstance(item, str))]
     recordings = [item for item in done if isinstance(item, Recording)]
     for problem in problems:
@@ -114,43 +100,18 @@ def convert_part(
     write_index(folder, recordings)
 
 
-def _run(
-    work: Callable[[Task], Recording | str], tasks: list[Task], jobs: int
-) -> Iterator[Recording | str]:
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    try:
-        with ProcessPoolExecutor(jobs, initializer=_leave_ctrl_c) as pool:
-            yield from pool.map(work, tasks)
-    except BrokenProcessPool as error:
-        raise CorpusError(
-            "a process was killed, perhaps for lack of memory; run this again with fewer --jobs"
-        ) from error
-
-
-def _leave_ctrl_c() -> None:
-    """Ctrl-C reaches every process of a terminal: leave it to the first, which cancels the rest."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _convert_once(read_labels: ReadLabels, folder: Path, task: Task) -> Recording | str:
     """Return a converted recording, or what is wrong with its files."""
+    settings = asdict(task)
     try:
-        files = [sha256_file(path) for path in (task.audio, task.labels)]
-        settings = {
-            key: value for key, value in asdict(task).items() if key not in ("audio", "labels")
-        }
-        job = digest([files, settings])
-        row = finished(folder, task.recording, job)
-        if row is None:
-            row = _convert(task, read_labels, folder)
-            write_stamp(folder, job, row)
+        files = [sha256_file(settings.pop(name)) for name in ("audio", "labels")]
+        key = digest([files, settings])
+        make = partial(_convert, task, read_labels, folder)
+        return make_once(folder, task.recording, key, make)
     except PianoAlignError as error:
         return str(error)
     except OSError as error:
         return f"{error.filename or task.audio}: cannot be read ({error.strerror or error})"
-    return row
 
 
 def _convert(task: Task, read_labels: ReadLabels, folder: Path) -> Recording:
@@ -172,20 +133,7 @@ def _convert(task: Task, read_labels: ReadLabels, folder: Path) -> Recording:
         raise CorpusError(
             f"{task.labels}: has no notes in the first {duration_s:.0f} s; get it again"
         )
-    write_flac(audio_path(folder, task.recording), audio)
-    with atomic_path(notes_path(folder, task.recording)) as temporary:
-        notes[COLUMNS].to_parquet(temporary, index=False)
-    return Recording(
-        recording=task.recording,
-        split=task.split,
-        test_set=task.test_set,
-        performance=task.performance,
-        piano=task.piano,
-        room=task.room,
-        duration_s=round(duration_s, 3),
-        n_notes=len(notes),
-        sha256_audio=sha256_file(audio_path(folder, task.recording)),
-    )
+    return write_recording(folder, task, audio, notes, task.room)
 
 
 def _read_whole(task: Task) -> np.ndarray:
@@ -197,11 +145,9 @@ def _read_whole(task: Task) -> np.ndarray:
         raise CorpusError(
             f"{task.audio}: has {header.samplerate} Hz instead of {expected}; get it again"
         )
-    stated_s = header.frames / header.samplerate
-    if abs(stated_s - len(audio) / SAMPLE_RATE) > 0.01 or _lacks_bytes(task.audio):
-        raise CorpusError(
-            f"{task.audio}: cut off after {len(audio) / SAMPLE_RATE:.1f} s; get it again"
-        )
+    stated_s, found_s = header.frames / header.samplerate, len(audio) / SAMPLE_RATE
+    if abs(stated_s - found_s) > 0.01 or _lacks_bytes(task.audio):
+        raise CorpusError(f"{task.audio}: cut off after {found_s:.1f} s; get it again")
     return audio
 
 

@@ -8,7 +8,6 @@ part of this repository.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import unicodedata
 from functools import partial
@@ -22,6 +21,7 @@ from ..common.config import CorpusPaths, topic
 from ..common.errors import CorpusError
 from ..io.notes import read_midi
 from .conversion import Task, convert_part
+from .sources import corpus_folder
 
 log = logging.getLogger(__name__)
 VARIABLE = "PIANOALIGN_MAESTRO"
@@ -29,7 +29,8 @@ COLUMNS = ["canonical_composer", "canonical_title", "split", "midi_filename", "a
 SPLITS = ("train", "validation", "test")
 TEST_SET = "test"
 HOW_TO_GET = (
-    "give the folder with maestro-v3.0.0.csv (https://magenta.tensorflow.org/datasets/maestro)"
+    "give the folder with maestro-v3.0.0.csv (https://magenta.tensorflow.org/datasets/maestro) or "
+    f"set {VARIABLE} to it"
 )
 read_labels = partial(read_midi, pedal=False)  # as in the piano roll of any MIDI file
 
@@ -45,22 +46,10 @@ def prepare_maestro(
 ) -> None:
     """Prepare one part of MAESTRO, going on where an earlier run was stopped.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders.
-    params
-        All of ``params.yaml``. Topic ``maestro``: excerpt_s, how much of each recording's beginning
-        is used (None: all), and limit, for each split how many recordings, evenly spaced in the
-        official list (without: all).
-    part
-        ``train``, or ``eval`` (the validation and test splits).
-    jobs
-        Processes side by side.
-    folder
-        MAESTRO's folder; default: that of ``PIANOALIGN_MAESTRO``.
-    allow_partial
-        Go on with the recordings that are whole.
+    Parameters are those of every corpus (:mod:`pianoalign_lib.corpora`); the variable is
+    ``PIANOALIGN_MAESTRO``. Topic ``maestro``: excerpt_s, how much of each recording's beginning is
+    used (None: all), and limit, for each split how many recordings, evenly spaced in the official
+    list (without: all).
 
     Raises
     ------
@@ -68,7 +57,7 @@ def prepare_maestro(
         If there is no MAESTRO, or a recording is missing or corrupt; the log has one line for each.
     """
     settings = topic(params, "maestro") or {}
-    place = find_folder(folder)
+    place = corpus_folder("MAESTRO", VARIABLE, HOW_TO_GET, folder, None)
     table = read_list(place)
     limits = settings.get("limit") or {}
     splits = ("train",) if part == "train" else ("validation", "test")
@@ -91,23 +80,6 @@ def prepare_maestro(
         allow_partial=allow_partial,
         label=f"maestro {part}",
     )
-
-
-def find_folder(given: str | Path | None) -> Path:
-    """Return the folder given, or that of ``PIANOALIGN_MAESTRO``.
-
-    Raises
-    ------
-    CorpusError
-        If there is none.
-    """
-    named = given or os.environ.get(VARIABLE)
-    if not named:
-        raise CorpusError(f"MAESTRO is not here; {HOW_TO_GET} or set {VARIABLE} to it")
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise CorpusError(f"{folder}: no such folder; {HOW_TO_GET}")
-    return folder
 
 
 def read_list(folder: Path) -> pd.DataFrame:

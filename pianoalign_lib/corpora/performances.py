@@ -1,18 +1,47 @@
-"""Excerpts of performances to be rendered: what is played, and how long it sounds."""
+"""Excerpts of performances, rendered on a sampled piano, each note as long as the pedal holds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..io.notes import read_midi
+from .pianos import Piano
+from .recordings import Planned, Recording, make_once, write_recording
+from .rooms import normalise
 
 LEAD_S = 1.0  # silence before the first onset, so that an early input onset is still in the file
 TAIL_S = 2.0
+Room = Callable[[np.ndarray], tuple[np.ndarray, str]]  # dry audio → as heard there, in words
 
 
+@dataclass(frozen=True)
+class Excerpt(Planned):
+    """A recording to render.
+
+    Attributes
+    ----------
+    midi
+        The performance's file, of which ``start_s .. end_s`` is played.
+    key
+        Digest of everything that decides the samples.
+    in_room
+        To be put into a room.
+    """
+
+    midi: Path
+    start_s: float
+    end_s: float
+    key: str
+    in_room: bool = False
+
+
+@cache
 def read_performance(midi: Path) -> pd.DataFrame:
     """Return a performance's note table, with the end of each note's sound in ``sound_end_s``.
 
@@ -23,7 +52,25 @@ def read_performance(midi: Path) -> pd.DataFrame:
     return notes.assign(sound_end_s=read_midi(midi, pedal=True)["offset_s"])
 
 
-def cut_excerpt(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
+def render_excerpt(
+    folder: Path, excerpt: Excerpt, piano: Piano, room: Room | None = None
+) -> Recording:
+    """Render an excerpt into a part's folder, unless it is finished there; return its row.
+
+    `room` is how it sounds there, where it is to be put into one.
+    """
+
+    def make() -> Recording:
+        notes = _cut(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
+        duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
+        dry = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s)
+        audio, words = room(dry) if room and excerpt.in_room else (dry, "dry")
+        return write_recording(folder, excerpt, normalise(audio), _attacked(notes, piano), words)
+
+    return make_once(folder, excerpt.recording, excerpt.key, make)
+
+
+def _cut(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
     """Return the notes that start in an excerpt, from `LEAD_S` on, with ids of their own."""
     inside = notes["onset_s"].between(start_s, end_s, inclusive="left")
     excerpt = notes[inside].reset_index(drop=True)
@@ -35,8 +82,9 @@ def cut_excerpt(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFra
     return excerpt
 
 
-def attacked(notes: pd.DataFrame, attack_s: np.ndarray) -> pd.DataFrame:
-    """Return the notes with their onsets where the sound begins, sorted anew."""
-    notes = notes.assign(onset_s=notes["onset_s"] + attack_s)
+def _attacked(notes: pd.DataFrame, piano: Piano) -> pd.DataFrame:
+    """Return the note table with its onsets where the sound begins, sorted anew."""
+    attack_s = piano.attack_s(notes["pitch"].to_numpy(), notes["velocity"].to_numpy())
+    notes = notes.drop(columns="sound_end_s").assign(onset_s=notes["onset_s"] + attack_s)
     notes["offset_s"] = np.maximum(notes["offset_s"], notes["onset_s"] + 1e-3)
     return notes.sort_values(["onset_s", "pitch"], kind="stable", ignore_index=True)

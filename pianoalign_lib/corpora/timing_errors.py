@@ -14,6 +14,8 @@ import pandas as pd
 
 from ..common.errors import ConfigError
 
+SHORTEST_S = 1e-3  # of a note, whatever its errors
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -99,11 +101,24 @@ def perturb(notes: pd.DataFrame, condition: Condition, rng: np.random.Generator)
     shift_s = np.full(len(notes), condition.offset_s)
     if condition.note_ms:
         shift_s = shift_s + rng.uniform(-1.0, 1.0, len(notes)) * condition.note_ms / 1000.0
-    shift_s = np.maximum(shift_s, -onset_s)
-    moved = notes.copy()
-    moved["onset_s"] = onset_s + shift_s
-    moved["offset_s"] = np.maximum(offset_s + shift_s, moved["onset_s"] + 1e-3)
-    return moved
+    return shifted(notes.assign(onset_s=onset_s, offset_s=offset_s), shift_s)
+
+
+def shifted(notes: pd.DataFrame, shift_s: np.ndarray) -> pd.DataFrame:
+    """Return `notes`, each moved by its shift; none begins before 0 or is shorter than 1 ms."""
+    shift_s = np.maximum(shift_s, -notes["onset_s"].to_numpy())
+    onset_s = notes["onset_s"] + shift_s
+    return notes.assign(
+        onset_s=onset_s, offset_s=np.maximum(notes["offset_s"] + shift_s, onset_s + SHORTEST_S)
+    )
+
+
+def loose_notes(
+    notes: pd.DataFrame, name: str, recording: str, params: dict[str, Any]
+) -> pd.DataFrame:
+    """Return `notes` with the timing errors of a condition, the same for every method."""
+    rng = generator(params["perturbation_seed"], recording, name)
+    return perturb(notes, conditions(params)[name], rng)
 
 
 def _drift(end_s: float, depth: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

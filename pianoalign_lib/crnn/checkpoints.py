@@ -23,23 +23,13 @@ from .network import Crnn
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """What a checkpoint says of itself.
-
-    Attributes
-    ----------
-    threshold
-        Decision threshold, chosen on the validation recordings.
-    training
-        Digest-relevant settings of the run.
-    corpus_sha256
-        Hash over the recordings it was trained and validated on.
-    """
+    """What a checkpoint says of itself."""
 
     variant: dict[str, Any]
-    threshold: float
+    threshold: float  # from which on a pitch sounds; chosen on the validation recordings
     training: dict[str, Any]
     corpus: str
-    corpus_sha256: str
+    corpus_sha256: str  # over the recordings it was trained and validated on
 
 
 def save_checkpoint(path: Path, model: Crnn, info: CheckpointInfo) -> None:

@@ -19,26 +19,16 @@ from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES
 
 # Half-width of the neighbourhood in which a dip is judged and a note's confidence is read. Piano
 # repetitions faster than 1 / 40 ms do not occur, so at most one dip in it is a repetition.
-DIP_WINDOW_S = 0.04
+_WINDOW_S = 0.04
 
 
 @dataclass(frozen=True)
 class DetectedOnsets:
-    """Onsets found in a posterior, sorted by (pitch, onset_s).
+    """Onsets found in a posterior, sorted by (pitch, onset_s); arrays of [shape=(n,)]."""
 
-    Attributes
-    ----------
-    pitch : np.ndarray [shape=(n,)], int64
-        MIDI pitch.
-    onset_s : np.ndarray [shape=(n,)], float64
-        First frame of the note divided by the frame rate.
-    confidence : np.ndarray [shape=(n,)], float32
-        Largest posterior within `DIP_WINDOW_S` from the onset on.
-    """
-
-    pitch: np.ndarray
-    onset_s: np.ndarray
-    confidence: np.ndarray
+    pitch: np.ndarray  # int64
+    onset_s: np.ndarray  # first frame of the note divided by the frame rate, float64
+    confidence: np.ndarray  # largest posterior within 40 ms from the onset on, float32
 
     def __len__(self) -> int:
         return len(self.onset_s)
@@ -52,7 +42,7 @@ def detect_onsets(
     A note starts in the first frame of a run at or above the threshold. The training target is zero
     for one frame before each onset, so that a repeated note shows as a dip that need not reach the
     threshold: the frame after a dip inside a run is an onset too if the dip is the smallest
-    value within `DIP_WINDOW_S` and lies `dip_depth` (relative) below the peaks on both its sides.
+    value within 40 ms and lies `dip_depth` (relative) below the peaks on both its sides.
 
     Parameters
     ----------
@@ -65,10 +55,6 @@ def detect_onsets(
     dip_depth : float
         Relative depth 0..1 of a dip that separates two notes; 1 leaves only the threshold.
 
-    Returns
-    -------
-    DetectedOnsets
-
     Raises
     ------
     InputError
@@ -79,7 +65,7 @@ def detect_onsets(
     if not len(posterior):
         return DetectedOnsets(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.float32))
     by_pitch = np.ascontiguousarray(posterior.T, dtype=np.float32)
-    window = max(1, round(DIP_WINDOW_S * fps))
+    window = max(1, round(_WINDOW_S * fps))
 
     active = by_pitch >= threshold
     starts = active.copy()
@@ -184,23 +170,37 @@ def _backtrack(
 
 
 def place_notes(
-    notes: pd.DataFrame,
-    posterior: np.ndarray,
-    fps: float,
-    threshold: float,
-    max_shift_s: float,
-    dip_depth: float = 0.3,
+    notes: pd.DataFrame, posterior: np.ndarray, fps: float, threshold: float, max_shift_s: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Place each note of an unaligned note table on an onset of the posterior.
 
     Parameters
     ----------
+    posterior, fps, threshold
+        As in `detect_onsets`.
+    notes, max_shift_s
+        As in `give_onsets`, whose results are returned.
+    """
+    return give_onsets(notes, detect_onsets(posterior, fps, threshold), max_shift_s)
+
+
+def give_onsets(
+    notes: pd.DataFrame,
+    detected: DetectedOnsets,
+    max_shift_s: float,
+    match: Callable[[np.ndarray, np.ndarray, float], np.ndarray] = match_notes,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give detected onsets to the notes of an unaligned note table, pitch by pitch.
+
+    Parameters
+    ----------
     notes : pd.DataFrame
         Columns pitch and onset_s (the input onset); any row order, any index.
-    posterior, fps, threshold, dip_depth
-        As in `detect_onsets`.
+    detected : DetectedOnsets
     max_shift_s : float
-        As in `match_notes`.
+        Largest shift.
+    match : callable
+        With the arguments and the result of `match_notes`.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def place_notes(
     Raises
     ------
     InputError
-        If a pitch is not on the piano, or the posterior does not have 88 columns.
+        If a pitch is not on the piano.
     """
     pitch = notes["pitch"].to_numpy()
     onset_s = notes["onset_s"].to_numpy(dtype=np.float64, copy=True)
@@ -224,15 +224,12 @@ def place_notes(
     confidence = np.full(len(notes), np.nan, dtype=np.float32)
     placed = np.zeros(len(notes), dtype=bool)
 
-    detected = detect_onsets(posterior, fps, threshold, dip_depth)
     # Perturbing may have swapped repeated notes: the order that counts is that of the input onsets.
-    rows_in_order = np.lexsort((onset_s, pitch))
+    in_order = np.argsort(onset_s, kind="stable")
     for p in np.unique(pitch):
-        rows = rows_in_order[slice(*np.searchsorted(pitch[rows_in_order], [p, p + 1]))]
-        begin, end = np.searchsorted(detected.pitch, [p, p + 1])
-        index = match_notes(onset_s[rows], detected.onset_s[begin:end], max_shift_s)
-        found = index >= 0
-        onset_s[rows[found]] = detected.onset_s[begin:end][index[found]]
-        confidence[rows[found]] = detected.confidence[begin:end][index[found]]
-        placed[rows[found]] = True
+        rows, heard = in_order[pitch[in_order] == p], np.flatnonzero(detected.pitch == p)
+        index = match(onset_s[rows], detected.onset_s[heard], max_shift_s)
+        rows, chosen = rows[index >= 0], heard[index[index >= 0]]
+        onset_s[rows], confidence[rows] = detected.onset_s[chosen], detected.confidence[chosen]
+        placed[rows] = True
     return onset_s, confidence, placed

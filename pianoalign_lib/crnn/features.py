@@ -15,14 +15,9 @@ from ..common.errors import ConfigError
 from ..io.audio import SAMPLE_RATE
 
 N_BINS = 88
-LOWEST_HZ = 27.5
-DYNAMIC_RANGE_DB = 80.0
-MEL_WINDOW = 2048  # samples, 128 ms
-
-
-def n_frames(n_samples: int, fps: int) -> int:
-    """Return the number of frames of a signal: one every hop, the first on sample 0."""
-    return 1 + n_samples // hop_length(fps)
+_LOWEST_HZ = 27.5
+_DYNAMIC_RANGE_DB = 80.0
+_MEL_WINDOW = 2048  # samples, 128 ms
 
 
 def hop_length(fps: int) -> int:
@@ -71,21 +66,21 @@ def compute_features(audio: np.ndarray, representation: str, fps: int) -> np.nda
     hop = hop_length(fps)
     if representation.endswith("cqt"):
         magnitude = np.abs(
-            librosa.cqt(audio, sr=SAMPLE_RATE, hop_length=hop, fmin=LOWEST_HZ, n_bins=N_BINS)
+            librosa.cqt(audio, sr=SAMPLE_RATE, hop_length=hop, fmin=_LOWEST_HZ, n_bins=N_BINS)
         )
     else:
         magnitude = librosa.feature.melspectrogram(
             y=audio,
             sr=SAMPLE_RATE,
             hop_length=hop,
-            n_fft=MEL_WINDOW,
+            n_fft=_MEL_WINDOW,
             n_mels=N_BINS,
-            fmin=LOWEST_HZ,
+            fmin=_LOWEST_HZ,
             power=1.0,
         )
     magnitude = magnitude / max(float(magnitude.max()), 1e-10)
     if representation.startswith("log"):
-        decibel = 20.0 * np.log10(np.maximum(magnitude, 10 ** (-DYNAMIC_RANGE_DB / 20)))
-        magnitude = 1.0 + decibel / DYNAMIC_RANGE_DB
-    frames = n_frames(len(audio), fps)
-    return np.ascontiguousarray(magnitude.T[:frames], dtype=np.float32)
+        decibel = 20.0 * np.log10(np.maximum(magnitude, 10 ** (-_DYNAMIC_RANGE_DB / 20)))
+        magnitude = 1.0 + decibel / _DYNAMIC_RANGE_DB
+    n_frames = 1 + len(audio) // hop  # one every hop, the first on sample 0
+    return np.ascontiguousarray(magnitude.T[:n_frames], dtype=np.float32)

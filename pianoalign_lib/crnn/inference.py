@@ -10,8 +10,13 @@ from torch import Tensor
 from ..io.notes import piano_roll
 from .network import Crnn
 
-BLOCK = 1000  # frames; bounds the memory of the convolutions
-HALO = 4  # frames; three 3×3 convolutions see 3 frames to each side
+_BLOCK = 1000  # frames; bounds the memory of the convolutions
+_HALO = 4  # frames; three 3×3 convolutions see 3 frames to each side
+
+
+def use_one_thread() -> None:
+    """Compute with one thread: processes side by side would slow each other many times over."""
+    torch.set_num_threads(1)
 
 
 class RecordingEncoder:
@@ -37,9 +42,7 @@ class RecordingEncoder:
     def posterior(self, notes: pd.DataFrame) -> np.ndarray:
         """Return the probability that each pitch sounds, given loosely aligned notes.
 
-        Returns
-        -------
-        np.ndarray [shape=(n_frames, 88), dtype=float32]
+        It has [shape=(n_frames, 88), dtype=float32].
         """
         roll = piano_roll(notes, self._n_frames, self._fps)
         with torch.inference_mode():
@@ -52,8 +55,8 @@ def _in_blocks(branch: torch.nn.Module, image: np.ndarray) -> Tensor:
     """Return a branch's output [shape=(1, n_frames, 256)], exactly as if run in one go."""
     parts = []
     device = next(branch.parameters()).device
-    for first in range(0, len(image), BLOCK):
-        begin, end = max(0, first - HALO), min(len(image), first + BLOCK + HALO)
+    for first in range(0, len(image), _BLOCK):
+        begin, end = max(0, first - _HALO), min(len(image), first + _BLOCK + _HALO)
         block = torch.from_numpy(np.array(image[begin:end], dtype=np.float32))[None].to(device)
-        parts.append(branch(block)[:, first - begin : first - begin + BLOCK])
+        parts.append(branch(block)[:, first - begin : first - begin + _BLOCK])
     return torch.cat(parts, dim=1)

@@ -18,25 +18,25 @@ from ..common.config import VariantConfig
 from ..io.notes import N_PITCHES
 from .features import N_BINS
 
-CHANNELS = (16, 16, 32)
-BRANCH_WIDTH = 256
-RECURRENT_WIDTH = 256
+_CHANNELS = (16, 16, 32)
+_BRANCH_WIDTH = 256
+_RECURRENT_WIDTH = 256
 
 
-class Branch(nn.Module):
+class _Branch(nn.Module):
     """Convolutions over time and frequency, then one dense layer per frame."""
 
     def __init__(self, n_bins: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         previous = 1
-        for index, channels in enumerate(CHANNELS):
+        for index, channels in enumerate(_CHANNELS):
             stride = (1, 1) if index == 0 else (1, 2)
             layers += [nn.Conv2d(previous, channels, 3, stride, padding=1), nn.ReLU(inplace=True)]
             previous = channels
         self.convolutions = nn.Sequential(*layers)
         self.dense = nn.Sequential(
-            nn.Linear(CHANNELS[-1] * (n_bins // 4), BRANCH_WIDTH), nn.ReLU(inplace=True)
+            nn.Linear(_CHANNELS[-1] * (n_bins // 4), _BRANCH_WIDTH), nn.ReLU(inplace=True)
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -60,20 +60,20 @@ class Crnn(nn.Module):
 
     def __init__(self, variant: VariantConfig, output_bias: float = 0.0) -> None:
         super().__init__()
-        self.roll_branch = Branch(N_PITCHES)
-        self.spectrum_branch = Branch(N_BINS)
-        width = 2 * BRANCH_WIDTH
+        self.roll_branch = _Branch(N_PITCHES)
+        self.spectrum_branch = _Branch(N_BINS)
+        width = 2 * _BRANCH_WIDTH
         self.recurrence: nn.Module | None = None
         if variant.recurrence != "none":
             cell = nn.LSTM if variant.recurrence == "lstm" else nn.GRU
             directions = 2 if variant.bidirectional else 1
             self.recurrence = cell(
                 width,
-                RECURRENT_WIDTH // directions,
+                _RECURRENT_WIDTH // directions,
                 batch_first=True,
                 bidirectional=variant.bidirectional,
             )
-            width = RECURRENT_WIDTH
+            width = _RECURRENT_WIDTH
         self.output = nn.Linear(width, N_PITCHES)
         self._initialise(output_bias)
 
@@ -96,18 +96,9 @@ class Crnn(nn.Module):
         nn.init.constant_(self.output.bias, output_bias)
 
     def forward(self, roll: Tensor, spectrum: Tensor) -> Tensor:
-        """Return the logits of the aligned roll.
+        """Return the logits of the aligned roll from the unaligned roll and the spectrum.
 
-        Parameters
-        ----------
-        roll : Tensor [shape=(batch, n_frames, 88)]
-            Unaligned piano roll.
-        spectrum : Tensor [shape=(batch, n_frames, 88)]
-            Representation of the recording on the same frames.
-
-        Returns
-        -------
-        Tensor [shape=(batch, n_frames, 88)]
+        All three are of [shape=(batch, n_frames, 88)].
         """
         return self.join(self.roll_branch(roll), self.spectrum_branch(spectrum))
 

@@ -11,85 +11,70 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from ..common.config import CorpusPaths, TrainingConfig, VariantConfig, digest
+from ..common.config import (
+    CorpusPaths,
+    TrainingConfig,
+    VariantConfig,
+    digest,
+    training_config,
+    variant_config,
+)
 from ..common.errors import CorpusError
 from ..common.files import atomic_path
 from ..corpora.recordings import corpus_hash, read_index
 from ..io.notes import N_PITCHES
 from .checkpoints import CheckpointInfo, save_checkpoint
-from .excerpts import Batch, TrainingItem, draw_batches, duration_s, load_items
+from .excerpts import TrainingItem, draw_batches, load_items
 from .network import Crnn
 from .validation import choose_threshold, validate
 
 log = logging.getLogger(__name__)
 
 
-def train(
-    paths: CorpusPaths,
-    variant: VariantConfig,
-    config: TrainingConfig,
-    *,
-    thresholds: list[float],
-    max_shift_s: float,
-    threads: int = 1,
-) -> Path:
-    """Train a variant on a corpus and write ``model.safetensors`` and ``log.csv``.
+def train(paths: CorpusPaths, params: dict[str, Any], name: str) -> Path:
+    """Train a variant on a corpus; write ``model.safetensors`` and ``log.csv``, return the folder.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; ``train`` and ``eval`` must have been rendered.
-    variant, config
-        What to train, and how.
-    thresholds
-        Candidates of the decision threshold; the best on validation is kept.
-    max_shift_s
-        Largest distance between a note and the onset it is matched to.
-    threads
-        PyTorch's threads. Two runs with one thread each are faster than one with two. A GPU is used
-        when there is one.
-
-    Returns
-    -------
-    Path
-        The run's folder.
+    One thread: two runs with one thread each are faster than one with two. A GPU is used when there
+    is one. Of the thresholds in ``params.yaml`` the one that is best on validation is kept.
 
     Raises
     ------
     CorpusError
         If the corpus is incomplete, or the loss is no number.
     """
-    torch.set_num_threads(threads)
-    run = paths.run(variant.name)
+    torch.set_num_threads(1)
+    variant, config = variant_config(params, name), training_config(params, name)
     recordings = read_index(paths.split("train"), split="train")
     held_out = read_index(paths.split("eval"), split="validation")
     corpus_sha = corpus_hash([*recordings, *held_out])
     cache = paths.data / "features"
     items = load_items(paths.split("train"), recordings, variant, cache)
     validation = load_items(paths.split("eval"), held_out, variant, cache)
-    log.info("%s: %.0f min of training audio", variant.name, duration_s(items, variant.fps) / 60)
+    minutes = sum(len(item.features) for item in items) / variant.fps / 60
+    log.info("%s: %.0f min of training audio", name, minutes)
 
     state = TrainingState(variant, config, corpus_sha)
-    resume = paths.data / "resume" / f"{variant.name}-{state.key}.pt"
+    resume = paths.data / "resume" / f"{name}-{state.key}.pt"
     state.load(resume)
     while not state.finished:
         state.run_epoch(items, validation)
         state.save(resume)
     model = state.best_model()
-    threshold = choose_threshold(model, variant, validation, thresholds, max_shift_s, config)
     info = CheckpointInfo(
         variant=asdict(variant),
-        threshold=threshold,
+        threshold=choose_threshold(model, variant, validation, params["decoding"], config),
         training=asdict(config),
         corpus=paths.corpus,
         corpus_sha256=corpus_sha,
     )
+    run = paths.run(name)
     with atomic_path(run / "log.csv") as temporary:
         pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
     save_checkpoint(run / "model.safetensors", model, info)
@@ -163,15 +148,7 @@ class TrainingState:
         config, epoch = self.config, len(self.history)
         rng = np.random.default_rng([config.seed, epoch])
         started = time.perf_counter()
-        batches = draw_batches(
-            items,
-            fps=self.variant.fps,
-            excerpt_s=config.excerpt_s,
-            batch_size=config.batch_size,
-            note_ms=config.note_ms,
-            n_batches=config.steps_per_epoch,
-            rng=rng,
-        )
+        batches = draw_batches(items, self.variant.fps, config, rng)
         self.model.train()
         step = epoch * config.steps_per_epoch
         losses = [self._update(batch, step + index) for index, batch in enumerate(batches)]
@@ -192,15 +169,17 @@ class TrainingState:
             "audio_s_per_s": round(heard_s / seconds, 1),
         }
         self.history.append(row)
-        self._report(row)
+        log.info(
+            f"{self.variant.name}: epoch {row['epoch']}/{config.epochs}  "
+            f"loss {row['train_loss']:.4f}  validation {row['val_loss']:.4f}  "
+            f"within 10 ms {100 * row['val_acc_10ms']:.1f} %  {row['audio_s_per_s']:.0f} s/s  "
+            f"ETA {(config.epochs - len(self.history)) * row['seconds'] / 60:.0f} min"
+        )
 
-    def _update(self, batch: Batch, step: int) -> float:
+    def _update(self, batch: tuple[np.ndarray, ...], step: int) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = group["speed"] * self._rate(step)
-        roll, spectrum, target = (
-            torch.from_numpy(part).to(self.device)
-            for part in (batch.roll, batch.spectrum, batch.target)
-        )
+        roll, spectrum, target = (torch.from_numpy(part).to(self.device) for part in batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             logits = self.model(roll, spectrum)
         loss = bce(logits.float(), target)
@@ -216,21 +195,6 @@ class TrainingState:
         """Return the learning rate of an update: falling linearly to zero."""
         total = self.config.epochs * self.config.steps_per_epoch
         return self.config.learning_rate * max(0.0, 1.0 - step / total)
-
-    def _report(self, row: dict[str, float]) -> None:
-        left = self.config.epochs - len(self.history)
-        log.info(
-            "%s: epoch %d/%d  loss %.4f  validation %.4f  within 10 ms %.1f %%  %.0f s/s  "
-            "ETA %.0f min",
-            self.variant.name,
-            row["epoch"],
-            self.config.epochs,
-            row["train_loss"],
-            row["val_loss"],
-            100 * row["val_acc_10ms"],
-            row["audio_s_per_s"],
-            left * row["seconds"] / 60,
-        )
 
 
 def _bfloat16_is_fast() -> bool:

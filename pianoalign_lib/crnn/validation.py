@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import torch
 
 from ..common.config import TrainingConfig, VariantConfig
@@ -13,9 +16,8 @@ from .excerpts import TrainingItem
 from .inference import RecordingEncoder
 from .network import Crnn
 
-QUICK_S = 40.0  # of each recording, after every epoch
-PROVISIONAL_THRESHOLD = 0.4
-PROVISIONAL_SHIFT_S = 0.25
+_QUICK_S = 40.0  # of each recording, after every epoch
+_QUICK_DECODING = {"threshold": 0.4, "max_shift_s": 0.25}
 
 
 def validate(
@@ -24,16 +26,14 @@ def validate(
     """Return the mean binary cross-entropy and the accuracy at 10 ms of a network in training."""
     losses, hits = [], []
     for item in items:
-        frames = round(QUICK_S * variant.fps)
-        true = item.notes[item.notes["onset_s"] < QUICK_S - 1.0].reset_index(drop=True)
+        frames = round(_QUICK_S * variant.fps)
+        true = item.notes[item.notes["onset_s"] < _QUICK_S - 1.0].reset_index(drop=True)
         moved = _loose(item, true, config)
         posterior = RecordingEncoder(model, item.features[:frames], variant.fps).posterior(moved)
         target = torch.from_numpy(piano_roll(true, len(posterior), variant.fps))
         loss = torch.nn.functional.binary_cross_entropy(torch.from_numpy(posterior), target)
         losses.append(float(loss))
-        onset_s, _, _ = place_notes(
-            moved, posterior, variant.fps, PROVISIONAL_THRESHOLD, PROVISIONAL_SHIFT_S
-        )
+        onset_s, _, _ = place_notes(moved, posterior, variant.fps, **_QUICK_DECODING)
         hits.append(np.abs(onset_s - true["onset_s"].to_numpy()) <= 0.010)
     return float(np.mean(losses)), float(np.concatenate(hits).mean())
 
@@ -42,11 +42,14 @@ def choose_threshold(
     model: Crnn,
     variant: VariantConfig,
     items: list[TrainingItem],
-    thresholds: list[float],
-    max_shift_s: float,
+    decoding: dict[str, Any],
     config: TrainingConfig,
 ) -> float:
-    """Return the threshold with the highest accuracy at 10 ms on the validation recordings."""
+    """Return the threshold with the highest accuracy at 10 ms on the validation recordings.
+
+    `decoding` is the topic of ``params.yaml``: the candidates ``thresholds`` and ``max_shift_ms``.
+    """
+    thresholds, max_shift_s = decoding["thresholds"], decoding["max_shift_ms"] / 1000.0
     hits = np.zeros(len(thresholds))
     for item in items:
         moved = _loose(item, item.notes, config)
@@ -58,7 +61,7 @@ def choose_threshold(
     return thresholds[int(hits.argmax())]
 
 
-def _loose(item: TrainingItem, notes, config: TrainingConfig):
+def _loose(item: TrainingItem, notes: pd.DataFrame, config: TrainingConfig) -> pd.DataFrame:
     """Return `notes` with the timing errors of training, always the same ones."""
     rng = generator(config.seed, item.recording.recording, "validation")
     return perturb(notes, Condition("validation", note_ms=config.note_ms), rng)

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from ..common.figure_style import MUTED, style
+from ..common.figure_style import MUTED
+from .panels import panels
 
 _ROLL, _AUDIO, _JOINT, _PLAIN = "#d7e6f2", "#fbe8c6", "#d9efe6", "white"
 _UPPER, _MIDDLE, _LOWER = 2.3, 1.3, 0.3  # heights of the two branches and of what joins them
@@ -47,9 +48,7 @@ _JOINED = [
 
 def figure1_architecture() -> tuple[Figure, pd.DataFrame]:
     """Draw the paper's network; return the figure and its layers with their output shapes."""
-    with style():
-        figure = Figure(figsize=(10, 3.0))
-        axes = figure.add_subplot()
+    with panels(10, 3.0) as (figure, (axes,)):
         for boxes, y in ((_ROLL_BRANCH, _UPPER), (_AUDIO_BRANCH, _LOWER)):
             end = _draw_row(axes, boxes, 0.0, y)
         start = end + _GAP
@@ -93,14 +92,9 @@ def _draw_arrow(
 
 def _layers() -> pd.DataFrame:
     parts = {"roll branch": _ROLL_BRANCH, "audio branch": _AUDIO_BRANCH, "joint": _JOINED}
-    return pd.DataFrame(
-        [
-            {
-                "part": part,
-                "layer": box.text.removesuffix("\nN × 512").replace("\n", " "),
-                "output": box.shape,
-            }
-            for part, boxes in parts.items()
-            for box in boxes
-        ]
-    )
+    rows = [
+        (part, box.text.removesuffix("\nN × 512").replace("\n", " "), box.shape)
+        for part, boxes in parts.items()
+        for box in boxes
+    ]
+    return pd.DataFrame(rows, columns=["part", "layer", "output"])

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..common.figure_style import INK, style
+from ..common.figure_style import INK
 from ..common.labels import set_label
 from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH
+from .panels import draw_histogram, draw_image, panels, roll_extent
 
 # Okabe & Ito's colours with a marker each, for things that are not methods.
-SERIES = (("#0072b2", "D"), ("#e69f00", "s"), ("#009e73", "^"), ("#cc79a7", "o"), ("#d55e00", "v"))
+_SERIES = (("#0072b2", "D"), ("#e69f00", "s"), ("#009e73", "^"), ("#cc79a7", "o"), ("#d55e00", "v"))
 
 
 def attack_plot(attacks: pd.DataFrame) -> Figure:
@@ -27,19 +28,21 @@ def attack_plot(attacks: pd.DataFrame) -> Figure:
     attacks : DataFrame
         Columns piano, pitch, before_ms, after_ms.
     """
-    with style():
-        figure = Figure(figsize=(9.5, 3.8))
-        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    with panels(9.5, 3.8, columns=2, sharex=True, sharey=True) as (figure, (before, after)):
         for index, (name, rows) in enumerate(attacks.groupby("piano", sort=False)):
-            colour, marker = SERIES[index % len(SERIES)]
-            look = {"color": colour, "marker": marker, "markersize": 4, "linestyle": ""}
-            panels[0].plot(rows["pitch"], rows["before_ms"], label=str(name), **look)
-            panels[1].plot(rows["pitch"], rows["after_ms"], **look)
-        titles = ("From the note-on", "From the calibrated onset")
-        for axes, title in zip(panels, titles, strict=True):
+            colour, marker = _SERIES[index % len(_SERIES)]
+            look: dict[str, Any] = {
+                "color": colour,
+                "marker": marker,
+                "markersize": 4,
+                "linestyle": "",
+            }
+            before.plot(rows["pitch"], rows["before_ms"], label=str(name), **look)
+            after.plot(rows["pitch"], rows["after_ms"], **look)
+        for axes, start in ((before, "note-on"), (after, "calibrated onset")):
             axes.axhline(0, color=INK, linewidth=0.8)
-            axes.set(xlabel="MIDI pitch", title=f"{title} to 5 % of the peak")
-        panels[0].set(ylabel="Attack (ms)")
+            axes.set(xlabel="MIDI pitch", title=f"From the {start} to 5 % of the peak")
+        before.set(ylabel="Attack (ms)")
         figure.legend(loc="outside right center", markerscale=1.6)
     return figure
 
@@ -57,24 +60,10 @@ def excerpt_plot(
         Note table on the same time.
     """
     first, last = round(start_s * fps), min(round(end_s * fps) + 1, len(log_cqt))
-    half = 0.5 / fps
     shown = notes[(notes["onset_s"] < end_s) & (notes["offset_s"] > start_s)]
-    with style():
-        figure = Figure(figsize=(9.5, 6.2))
-        spectrum, roll = figure.subplots(2, 1, sharex=True, sharey=True)
-        image = spectrum.imshow(
-            80 * (log_cqt[first:last].T - 1),
-            cmap="magma",
-            aspect="auto",
-            origin="lower",
-            extent=(
-                first / fps - half,
-                (last - 1) / fps + half,
-                LOWEST_PITCH - 0.5,
-                HIGHEST_PITCH + 0.5,
-            ),
-            interpolation="nearest",
-        )
+    with panels(9.5, 6.2, rows=2, sharex=True, sharey=True) as (figure, (spectrum, roll)):
+        decibel = 80 * (log_cqt[first:last].T - 1)
+        image = draw_image(spectrum, decibel, roll_extent(first, last - first, fps), "magma")
         figure.colorbar(image, ax=spectrum, label="Level (dB)", pad=0.01)
         boxes = [
             Rectangle((onset_s, pitch - 0.45), offset_s - onset_s, 0.9)
@@ -84,12 +73,14 @@ def excerpt_plot(
         patches.set_array(shown["velocity"].to_numpy(float))
         patches.set_clim(0, 127)
         roll.add_collection(patches)
+        roll.grid(visible=False)
         figure.colorbar(patches, ax=roll, label="MIDI velocity", pad=0.01)
-        for axes, title in ((spectrum, "log-CQT"), (roll, "Notes, from key press to release")):
-            axes.grid(visible=False)
-            axes.set(ylabel="MIDI pitch", title=title)
+        spectrum.set(ylabel="MIDI pitch", title="log-CQT")
         lowest = shown["pitch"].min() if len(shown) else LOWEST_PITCH
-        roll.set(xlabel="Time (s)", xlim=(start_s, end_s), ylim=(lowest - 3, HIGHEST_PITCH + 0.5))
+        roll.set(
+            ylabel="MIDI pitch", title="Notes, from key press to release",
+            xlabel="Time (s)", xlim=(start_s, end_s), ylim=(lowest - 3, HIGHEST_PITCH + 0.5),
+        )  # fmt: skip
     return figure
 
 
@@ -101,29 +92,14 @@ def note_distribution(notes: Mapping[str, pd.DataFrame]) -> Figure:
     notes : mapping of part → DataFrame
         Note tables, those of a part one below the other.
     """
-    with style():
-        figure = Figure(figsize=(9.5, 3.6))
-        pitch, velocity = figure.subplots(1, 2)
+    keys, levels = np.arange(LOWEST_PITCH - 0.5, HIGHEST_PITCH + 1, 3), np.arange(0.5, 128, 4)
+    with panels(9.5, 3.6, columns=2) as (figure, (pitch, velocity)):
         for index, (part, table) in enumerate(notes.items()):
-            colour = SERIES[index % len(SERIES)][0]
+            colour = _SERIES[index % len(_SERIES)][0]
             label = f"{set_label(part)} ({len(table):,} notes)"
-            _outline(
-                pitch,
-                table["pitch"],
-                np.arange(LOWEST_PITCH - 0.5, HIGHEST_PITCH + 1, 3),
-                colour,
-                label,
-            )
-            _outline(velocity, table["velocity"], np.arange(0.5, 128, 4), colour, None)
+            draw_histogram(pitch, table["pitch"], keys, colour, label)
+            draw_histogram(velocity, table["velocity"], levels, colour)
         pitch.set(xlabel="MIDI pitch", ylabel="Notes per bin (%)", title="Pitch (bins of 3)")
         velocity.set(xlabel="MIDI velocity", title="Velocity (bins of 4)")
         figure.legend(loc="outside upper center", ncols=len(notes))
     return figure
-
-
-def _outline(
-    axes: Axes, values: pd.Series, edges: np.ndarray, colour: str, label: str | None
-) -> None:
-    percent = 100 * np.histogram(values, edges)[0] / max(len(values), 1)
-    axes.stairs(percent, edges, color=colour, linewidth=1.8, label=label)
-    axes.stairs(percent, edges, color=colour, alpha=0.12, fill=True)

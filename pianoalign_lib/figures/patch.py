@@ -6,22 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..common.figure_style import style
-from ..localizer.patches import (
-    CENTRE,
-    GROUPS,
-    HARMONICS,
-    LONG_ROWS,
-    N_STEPS,
-    PER_STEP_BANDS,
-    PER_STEP_SHORT,
-    STEP_S,
-    UPPER_HARMONICS,
-    Expected,
-    grid_steps,
-    make_patches,
-)
+from ..localizer import patches
 from ..localizer.spectra import N_BANDS, Spectra
+from .panels import draw_image, panels
 
 
 def patch_panels(spectra: Spectra, notes: pd.DataFrame, row: int) -> dict[str, np.ndarray]:
@@ -44,16 +31,18 @@ def patch_panels(spectra: Spectra, notes: pd.DataFrame, row: int) -> dict[str, n
     order = np.lexsort((notes["pitch"], notes["onset_s"]))
     columns = (notes[name].to_numpy()[order] for name in ("onset_s", "pitch", "velocity"))
     index = np.flatnonzero(order == row)
-    patches, _ = make_patches(spectra, Expected(*columns), index, spectra.reference)
-    ends = np.cumsum(list(GROUPS.values()))
-    parts = dict(zip(GROUPS, np.split(patches[0], ends[:-1], axis=1), strict=True))
-    short = [parts[name].reshape(N_STEPS * PER_STEP_SHORT, -1) for name in ("short", "short_upper")]
-    frames = {
-        "long": np.hstack([parts["long"], parts["long_upper"]]),
-        "short": np.hstack(short),
-        "bands": parts["bands"].reshape(N_STEPS * PER_STEP_BANDS, N_BANDS),
+    found, _ = patches.make_patches(spectra, patches.Expected(*columns), index, spectra.reference)
+    ends = np.cumsum(list(patches.GROUPS.values()))
+    parts = dict(zip(patches.GROUPS, np.split(found[0], ends[:-1], axis=1), strict=True))
+    n_short, n_bands = (
+        patches.N_STEPS * per_step for per_step in (patches.PER_STEP_SHORT, patches.PER_STEP_BANDS)
+    )
+    short = [parts[name].reshape(n_short, -1) for name in ("short", "short_upper")]
+    return {
+        "long": np.hstack([parts["long"], parts["long_upper"]]).T,
+        "short": np.hstack(short).T,
+        "bands": parts["bands"].reshape(n_bands, N_BANDS).T,
     }
-    return {name: levels.T for name, levels in frames.items()}
 
 
 def figure_patch(
@@ -61,33 +50,26 @@ def figure_patch(
 ) -> Figure:
     """Draw one note's patch with the onset that was given (dashed) and the true one (solid).
 
-    Parameters
-    ----------
-    spectra, loose, row
-        As in :func:`patch_panels`.
-    true_onset_s : np.ndarray [shape=(n_notes,)]
+    `true_onset_s` [shape=(n_notes,)] belongs to the notes; the rest is as in :func:`patch_panels`.
     """
-    panels = patch_panels(spectra, loose, row)
-    given_s = float(loose["onset_s"].to_numpy()[row])
-    centre_s = float(grid_steps(np.array([given_s]))[0]) * STEP_S
-    extent_ms = (-1000 * CENTRE * STEP_S, 1000 * (N_STEPS - CENTRE) * STEP_S)
+    given_s, true_s = float(loose["onset_s"].to_numpy()[row]), float(true_onset_s[row])
+    centre_s = float(patches.grid_steps(np.array([given_s]))[0]) * patches.STEP_S
+    start_ms, end_ms = (
+        1000 * (step - patches.CENTRE) * patches.STEP_S for step in (0, patches.N_STEPS)
+    )
+    upper = patches.UPPER_HARMONICS
     titles = {
-        "long": f"128 ms window: {len(LONG_ROWS + UPPER_HARMONICS)} rows at the note's harmonics "
-        "and beside them",
-        "short": f"32 ms window: {len(HARMONICS + UPPER_HARMONICS)} harmonics",
+        "long": f"128 ms window: {len(patches.LONG_ROWS + upper)} rows at the note's harmonics and "
+        "beside them",
+        "short": f"32 ms window: {len(patches.HARMONICS + upper)} harmonics",
         "bands": f"{N_BANDS} broad bands, 2.5 ms frames",
     }
-    with style():
-        figure = Figure(figsize=(7.2, 6.4))
-        axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
-        for panel, (name, levels) in zip(axes, panels.items(), strict=True):
-            panel.imshow(
-                levels, aspect="auto", origin="lower", cmap="magma", interpolation="nearest",
-                extent=(*extent_ms, -0.5, len(levels) - 0.5),
-            )  # fmt: skip
-            panel.set(title=titles[name], ylabel="Row", yticks=[])
-            panel.grid(False)
-            for onset_s, line in ((given_s, "--"), (float(true_onset_s[row]), "-")):
-                panel.axvline(1000 * (onset_s - centre_s), color="white", linestyle=line)
-        axes[-1].set_xlabel("Time from the centre of the patch (ms)")
+    parts = patch_panels(spectra, loose, row)
+    with panels(7.2, 6.4, rows=3, sharex=True, height_ratios=(3, 2, 2)) as (figure, all_axes):
+        for axes, (name, levels) in zip(all_axes, parts.items(), strict=True):
+            draw_image(axes, levels, (start_ms, end_ms, -0.5, len(levels) - 0.5), "magma")
+            axes.set(title=titles[name], ylabel="Row", yticks=[])
+            for onset_s, line in ((given_s, "--"), (true_s, "-")):
+                axes.axvline(1000 * (onset_s - centre_s), color="white", linestyle=line)
+        axes.set_xlabel("Time from the centre of the patch (ms)")
     return figure

@@ -13,12 +13,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..common.errors import PianoAlignError
-from ..common.figure_style import MUTED, style
+from ..common.figure_style import MUTED
 from ..common.labels import condition_label, set_label
+from .panels import panels
 
-BINS = 10
-LEAST_NOTES = 20  # fewer say nothing: such a bin is in the data, but no point of a line
-_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito
+_BINS = 10
+_LEAST_NOTES = 20  # fewer say nothing: such a bin is in the data, but no point of a line
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito
 _MARKERS = "osD^v"
 
 
@@ -45,26 +46,20 @@ def reliability(predictions: pd.DataFrame, *, tolerance_s: float = 0.010) -> pd.
         If there are no predictions, or a confidence is not between 0 and 1.
     """
     placed = predictions[predictions["placed"].astype(bool)]
-    confidence = placed["confidence"].to_numpy(np.float64)
-    if predictions.empty or not ((confidence >= 0) & (confidence <= 1)).all():
+    confidence = placed["confidence"].astype(float)
+    if predictions.empty or not confidence.between(0, 1).all():
         raise PianoAlignError(
             "reliability: a confidence between 0 and 1 is needed for each note; run predict again"
         )
-    error_s = (placed["onset_s"] - placed["onset_true_s"]).abs().to_numpy()
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    notes = pd.DataFrame(
-        {
-            "test_set": placed["test_set"].to_numpy(),
-            "lower": place / BINS,
-            "upper": (place + 1) / BINS,
-            "confidence": confidence,
-            "right": error_s <= tolerance_s,
-        }
+    place = (confidence * _BINS).astype(int).clip(upper=_BINS - 1)
+    right = (placed["onset_s"] - placed["onset_true_s"]).abs() <= tolerance_s
+    notes = placed[["test_set"]].assign(
+        lower=place / _BINS, upper=(place + 1) / _BINS, confidence=confidence, right=right
     )
-    by_bin = notes.groupby(["test_set", "lower", "upper"], sort=True)
+    by_bin = notes.groupby(["test_set", "lower", "upper"], sort=True, as_index=False)
     return by_bin.agg(
         confidence=("confidence", "mean"), right=("right", "mean"), notes=("right", "size")
-    ).reset_index()
+    )
 
 
 def calibration_error(bins: pd.DataFrame) -> float:
@@ -82,43 +77,28 @@ def figure_reliability(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the share of notes that are right against confidence, and the confidence's histogram.
 
-    Parameters
-    ----------
-    predictions : DataFrame
-        Stored predictions; others than those of `method` under `condition` are left out.
-    test_sets
-        A line each, in this order.
-
-    Returns
-    -------
-    figure, data : Figure, DataFrame
-        Data: as :func:`reliability`.
-
-    Raises
-    ------
-    PianoAlignError
-        If there are no such predictions, or they have no confidence.
+    Of the stored predictions, those of `method` under `condition` are drawn, a line per test set.
+    The data are those of :func:`reliability`, which see.
     """
     chosen = (predictions["method"] == method) & (predictions["condition"] == condition)
-    data = reliability(
-        predictions[chosen & predictions["test_set"].isin(test_sets)], tolerance_s=tolerance_s
-    )
-    with style():
-        figure = Figure(figsize=(6.4, 6.4))
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    chosen &= predictions["test_set"].isin(test_sets)
+    data = reliability(predictions[chosen], tolerance_s=tolerance_s)
+    drawn = [name for name in test_sets if name in set(data["test_set"])]
+    with panels(6.4, 6.4, rows=2, sharex=True, height_ratios=(3, 1)) as (figure, (above, below)):
         above.plot([0, 1], [0, 100], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        drawn = [name for name in test_sets if (data["test_set"] == name).any()]
+        width = 0.8 / _BINS / max(len(drawn), 1)
         for index, name in enumerate(drawn):
             bins = data[data["test_set"] == name]
-            look = {"color": _COLORS[index % 5], "marker": _MARKERS[index % 5]}
+            colour = _COLOURS[index % 5]
+            shown = bins[bins["notes"] >= _LEAST_NOTES]
             error = 100 * calibration_error(bins)
-            shown = bins[bins["notes"] >= LEAST_NOTES]
-            label = f"{set_label(name)} (calibration error {error:.1f} points)"
-            above.plot(shown["confidence"], 100 * shown["right"], label=label, **look)
-            width = 0.8 / BINS / len(drawn)
-            left = bins["lower"] + 0.1 / BINS + index * width
+            above.plot(
+                shown["confidence"], 100 * shown["right"], color=colour, marker=_MARKERS[index % 5],
+                label=f"{set_label(name)} (calibration error {error:.1f} points)",
+            )  # fmt: skip
+            left = bins["lower"] + 0.1 / _BINS + index * width
             share = 100 * bins["notes"] / bins["notes"].sum()
-            below.bar(left, share, width, align="edge", color=look["color"])
+            below.bar(left, share, width, align="edge", color=colour)
         above.set(
             title=f"Confidence of the localizer; {condition_label(condition)}",
             ylabel=f"Right within {1000 * tolerance_s:g} ms (%)", ylim=(0, 101), xlim=(0, 1),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from ..common.errors import PianoAlignError
@@ -17,7 +16,7 @@ def select(
     test_set: str,
     calibrated: bool | None = None,
 ) -> pd.DataFrame:
-    """Return the rows wanted, methods and conditions in the order asked for."""
+    """Return the rows wanted, by condition and method in the order asked for; none is an error."""
     chosen = frame[
         (frame["test_set"] == test_set)
         & frame["method"].isin(methods)
@@ -30,21 +29,23 @@ def select(
             f"nothing to draw: no results of {', '.join(methods)} under "
             f"{', '.join(conditions)} on {test_set}"
         )
-    keys = [
-        chosen[column].map({name: place for place, name in enumerate(order)})
-        for column, order in (("condition", conditions), ("method", methods))
-    ]
-    order = np.lexsort([keys[1].to_numpy(), keys[0].to_numpy()])
-    return chosen.iloc[order]
+    order = {"condition": conditions, "method": methods}
+    return chosen.sort_values(list(order), key=lambda names: places(names, order[str(names.name)]))
 
 
-def accuracy(row: Mapping, tolerance_ms: float) -> dict[str, float]:
-    """Return accuracy and interval in percent."""
+def places(names: pd.Series, order: Sequence[str]) -> pd.Series:
+    """Return the place of each name in `order`, as a key to sort by."""
+    return names.map({name: place for place, name in enumerate(order)})
+
+
+def accuracy(rows: pd.DataFrame, tolerance_ms: float, *columns: str) -> pd.DataFrame:
+    """Return `columns` of scores, and accuracy, lo and hi (its interval) in percent."""
     name = f"acc_{tolerance_ms:g}ms"
-    if name not in row:
+    if name not in rows.columns:
         raise PianoAlignError(
             f"{tolerance_ms:g} ms is not among the tolerances that were evaluated"
         )
-    return {
-        key: 100 * row[name + end] for key, end in (("accuracy", ""), ("lo", "_lo"), ("hi", "_hi"))
-    }
+    data = rows[list(columns)].reset_index(drop=True)
+    for key, end in (("accuracy", ""), ("lo", "_lo"), ("hi", "_hi")):
+        data[key] = 100 * rows[name + end].to_numpy()
+    return data

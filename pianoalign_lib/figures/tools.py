@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
-
-from benchmarks.field.registry import TOOLS
 
 from ..common.errors import PianoAlignError
-from ..common.figure_style import INK, METHOD_STYLE, MUTED, style
+from ..common.figure_style import INK, METHOD_STYLE, MUTED
 from ..common.labels import set_label
-from ..tables.tools import MAIN, field_condition_label, field_scores, sorted_sets
+from ..tables.tools import MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
+from .panels import panels
+from .rows import accuracy, places
 
 # Tools that no other figure shows, in colours and markers that no other tool here has.
 _LOOKS = {
@@ -36,65 +34,36 @@ def figure4_field(
     """Draw the share of notes within a tolerance against speed (logarithmic) for every tool.
 
     Filled markers are raw, hollow ones offset-calibrated (each recording's median error removed);
-    the dashed line is the input as it was given.
-
-    Parameters
-    ----------
-    field : DataFrame
-        ``field.csv`` (:func:`pianoalign_lib.tables.tools.read_field`).
-
-    Returns
-    -------
-    figure, data : Figure, DataFrame
-        Data: test_set, method, calibrated, speed (times real time), accuracy (percent) with its
-        interval.
+    the dashed line is the input as it was given. `field` is ``field.csv``
+    (:func:`pianoalign_lib.tables.tools.read_field`). Data: test_set, method, calibrated, speed
+    (times real time), accuracy (percent) with its interval.
 
     Raises
     ------
     PianoAlignError
         If no tool was run under the condition.
     """
-    data = _data(field, condition, tolerance_ms)
-    sets = [name for name in sorted_sets(field) if (data["test_set"] == name).any()]
-    with style():
-        figure = Figure(figsize=(4.6 + 4.2 * (len(sets) - 1), 5.2))
-        panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, name in zip(panels, sets, strict=True):
-            _draw(axes, data[data["test_set"] == name])
-            title = f"{set_label(name).capitalize()}; {field_condition_label(condition)}"
-            axes.set(title=title, xlabel="Speed (× real time, one core)")
-        panels[0].set(ylabel=f"Notes within {tolerance_ms} ms (%)", ylim=(0, 100))
-        panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        figure.legend(
-            handles=_legend(set(data["method"])), loc="outside upper center", ncols=1 + len(sets)
-        )
-    return figure, data
-
-
-def _data(field: pd.DataFrame, condition: str, tolerance_ms: int) -> pd.DataFrame:
     rows = field_scores(field)
     rows = rows[rows["condition"] == condition]
     if rows.empty:
         raise PianoAlignError(f"figure 4: no tool was run under '{condition}'")
-    name = f"acc_{tolerance_ms}ms"
-    data = pd.DataFrame(
-        {
-            "test_set": rows["test_set"],
-            "method": rows["method"],
-            "calibrated": rows["calibrated"],
-            "speed": np.where(rows["method"] == "none", np.nan, 60 / rows["cpu_s_per_minute"]),
-            "accuracy": 100 * rows[name],
-            "lo": 100 * rows[f"{name}_lo"],
-            "hi": 100 * rows[f"{name}_hi"],
-        }
-    )
-    order = data["method"].map({method: place for place, method in enumerate(TOOLS)})
-    return (
-        data.assign(order=order)
-        .sort_values(["test_set", "order", "calibrated"])
-        .drop(columns="order")
-        .reset_index(drop=True)
-    )
+    rows = rows.assign(
+        speed=(60 / rows["cpu_s_per_minute"]).where(rows["method"] != "none"),
+        order=places(rows["method"], list(TOOLS)),
+    ).sort_values(["test_set", "order", "calibrated"])
+    data = accuracy(rows, tolerance_ms, "test_set", "method", "calibrated", "speed")
+    sets = [name for name in sorted_sets(field) if (data["test_set"] == name).any()]
+    width = 4.6 + 4.2 * (len(sets) - 1)
+    with panels(width, 5.2, columns=len(sets), sharex=True, sharey=True) as (figure, all_axes):
+        for axes, name in zip(all_axes, sets, strict=True):
+            _draw(axes, data[data["test_set"] == name])
+            title = f"{set_label(name).capitalize()}; {field_condition_label(condition)}"
+            axes.set(title=title, xlabel="Speed (× real time, one core)")
+        all_axes[0].set(ylabel=f"Notes within {tolerance_ms} ms (%)", ylim=(0, 100))
+        all_axes[0].xaxis.set_major_formatter("{x:,g}")
+        handles = _legend(set(data["method"]))
+        figure.legend(handles=handles, loc="outside upper center", ncols=1 + len(sets))
+    return figure, data
 
 
 def _draw(axes: Axes, data: pd.DataFrame) -> None:
@@ -120,8 +89,8 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
 def _legend(shown: set[str]) -> list[Line2D]:
     # Not drawn into a panel: an empty line without clipping would widen the margins.
     tools = [method for method in TOOLS if method in shown and method != "none"]
-    lines = [Line2D([], [], linestyle="", label=TOOLS[m].label, **_look(m)) for m in tools]
-    return [*lines, Line2D([], [], label=TOOLS["none"].label, **_INPUT)]
+    lines = [Line2D([], [], linestyle="", label=TOOLS[m], **_look(m)) for m in tools]
+    return [*lines, Line2D([], [], label=TOOLS["none"], **_INPUT)]
 
 
 def _look(method: str) -> dict[str, Any]:

@@ -1,37 +1,59 @@
-"""Read the bytes of Standard MIDI Files.
+"""Standard MIDI Files 1.0 (MIDI Manufacturers Association, 1996): from bytes to messages.
 
 Why not mido, which pretty_midi reads with, too: mido 1.3.3 drops the waiting time before a meta
 event of a type it does not know, so that all notes after it come too early; it refuses a whole file
-for one odd key signature; and it takes five times as long. The format is that of Standard MIDI
-Files 1.0 (MIDI Manufacturers Association, 1996).
+for one odd key signature; it takes SMPTE time for ticks per beat; and it takes five times as long.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from .midi_events import END_OF_TRACK, META, SET_TEMPO, MidiEvents, Track
-
+META, SET_TEMPO = 0xFF, 0x51
 SYSEX = (0xF0, 0xF7)
+END_OF_TRACK = b"\xff\x2f"
+DEFAULT_TEMPO = 500_000  # microseconds per beat
 SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x54, 0x58, 0x59
 SMPTE_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # frames per second
-# Meta events that programs read by position, with the fewest bytes they must hold.
+# Meta events that programs read by position, with the fewest bytes they must hold: sequence number,
+# channel prefix, ...
 META_LENGTHS = {
-    0x00: 2,  # sequence number
-    0x20: 1,  # channel prefix
-    SET_TEMPO: 3,
-    SMPTE_OFFSET: 5,
-    TIME_SIGNATURE: 4,
-    KEY_SIGNATURE: 2,
-}
+    0x00: 2, 0x20: 1, SET_TEMPO: 3, SMPTE_OFFSET: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2,
+}  # fmt: skip
 MOST_HALVINGS = 8  # of a whole note, in a time signature
 
 
 class MidiSyntaxError(ValueError):
     """The bytes are no Standard MIDI File; the text says where and why."""
+
+
+@dataclass(frozen=True)
+class MidiEvents:
+    """The messages of a Standard MIDI File, track by track, in their order in the file.
+
+    Attributes
+    ----------
+    kind : int
+        0: one track; 1: simultaneous tracks; 2: independent tracks, each with its own tempo.
+    table : pd.DataFrame
+        One row per message: track, tick and time_s since its start, and the bytes status, data1,
+        data2 (zero where there are fewer; data1 of a meta event is its type).
+    messages : list of bytes
+        The complete messages, status byte included.
+    end_ticks, ends_s : np.ndarray [shape=(n_tracks,)]
+        Where each track's end-of-track event is, or its last message.
+    """
+
+    kind: int
+    table: pd.DataFrame
+    messages: list[bytes]
+    end_ticks: np.ndarray
+    ends_s: np.ndarray
 
 
 def parse(data: bytes) -> MidiEvents:
@@ -47,7 +69,7 @@ def parse(data: bytes) -> MidiEvents:
     if data[:4] == b"RIFF":
         data = data[max(data.find(b"MThd"), 0) :]
     if data[:4] != b"MThd" or len(data) < 14:
-        raise MidiSyntaxError("does not begin like one")
+        raise MidiSyntaxError("does not begin like one" if data else "is empty")
     size, kind, n_tracks, division = struct.unpack(">IHHH", data[4:14])
     if kind > 2 or size < 6:
         raise MidiSyntaxError("unknown kind of file")
@@ -62,12 +84,64 @@ def parse(data: bytes) -> MidiEvents:
     tracks = [
         _track(chunk, number) for number, chunk in enumerate(_track_chunks(data, 8 + size), start=1)
     ]
-    if len(tracks) < n_tracks:
+    if not tracks or len(tracks) < n_tracks:
         raise MidiSyntaxError(f"has {len(tracks)} of {n_tracks} tracks")
-    return MidiEvents(kind if kind or len(tracks) == 1 else 1, division, frame_rate, tracks)
+    return _joined(kind if kind or len(tracks) == 1 else 1, division, frame_rate, tracks)
 
 
-def _track_chunks(data: bytes, position: int) -> Iterable[bytes]:
+def _joined(
+    kind: int,
+    division: int,
+    frame_rate: float | None,
+    tracks: list[tuple[list[int], list[bytes], int]],
+) -> MidiEvents:
+    """Return all tracks' messages as one, with their times."""
+    ticks, own_messages, ends = zip(*tracks, strict=True)
+    track = np.repeat(np.arange(len(tracks)), [len(own) for own in ticks])
+    tick = np.concatenate(ticks).astype(np.int64)
+    messages = [message for own in own_messages for message in own]
+    heads = b"".join((message + b"\0")[:3] for message in messages)
+    head = np.frombuffer(heads, dtype=np.uint8).reshape(-1, 3).astype(np.int64)
+    if (head[head[:, 0] < 0xF0, 1:] > 127).any():
+        raise MidiSyntaxError("a data byte above 127")
+    end_ticks, ends_s, time_s = np.array(ends), np.empty(len(tracks)), np.empty(len(tick))
+    is_tempo = (head[:, 0] == META) & (head[:, 1] == SET_TEMPO)
+    for number, end_tick in enumerate(end_ticks):
+        own = track == number
+        rows = np.flatnonzero(is_tempo & own if kind == 2 else is_tempo)
+        tempos = [int.from_bytes(messages[row][3:6], "big") for row in rows]
+        seconds = _clock(tick[rows], tempos, division, frame_rate)
+        time_s[own], ends_s[number] = seconds(tick[own]), seconds(end_tick)
+    columns = {"track": track, "tick": tick, "time_s": time_s}
+    table = pd.DataFrame(columns | dict(zip(("status", "data1", "data2"), head.T, strict=True)))
+    return MidiEvents(kind, table, messages, end_ticks, ends_s)
+
+
+def _clock(
+    changes: np.ndarray, tempos: list[int], division: int, frame_rate: float | None
+) -> Callable:
+    """Return a function from ticks to seconds; a tempo of 0 is no tempo.
+
+    In pretty_midi's order of operations, so that times agree with its to the last bit.
+    """
+    if frame_rate is not None:
+        return lambda tick: tick / (frame_rate * division)
+    found = [(0, DEFAULT_TEMPO), *zip(changes.tolist(), tempos, strict=True)]
+    found = sorted((pair for pair in found if pair[1]), key=lambda pair: pair[0])
+    start, tempo = (np.array(column) for column in zip(*found, strict=True))
+    tick_s = 60.0 / (6e7 / tempo * division)
+    is_new = np.diff(tick_s, prepend=np.nan) != 0
+    start, tick_s = start[is_new], tick_s[is_new]
+    start_s = np.concatenate([[0.0], np.cumsum(np.diff(start) * tick_s[:-1])])
+
+    def seconds(tick):
+        index = np.searchsorted(start, tick, side="right") - 1
+        return start_s[index] + (tick - start[index]) * tick_s[index]
+
+    return seconds
+
+
+def _track_chunks(data: bytes, position: int) -> Iterator[bytes]:
     number = 0
     while position + 8 <= len(data):
         name, size = struct.unpack(">4sI", data[position : position + 8])
@@ -82,10 +156,10 @@ def _track_chunks(data: bytes, position: int) -> Iterable[bytes]:
         position += size
 
 
-def _track(data: bytes, number: int) -> Track:
+def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
+    """Return a track's ticks and messages, and the tick of its end."""
     ticks: list[int] = []
     messages: list[bytes] = []
-    heads = bytearray()
     tick = end_tick = running = position = 0
     try:
         while position < len(data):
@@ -95,53 +169,43 @@ def _track(data: bytes, number: int) -> Track:
             position += status >= 0x80
             if status < 0x80:
                 status = running
+            if status < 0x80:
+                raise MidiSyntaxError(f"track {number}: data without a status byte")
+            end = start = position
             if status < 0xF0:
                 running = status
-                size = 1 if 0xC0 <= status < 0xE0 else 2
+                end += 1 if 0xC0 <= status < 0xE0 else 2
+            elif status in (META, *SYSEX):
+                length, start = _variable_length(data, position + (status == META))
+                end = start + length
             else:
-                size = _system_size(data, position, status)
-            message = bytes((status,)) + data[position : position + size]
-            position += size
-            if status >= 0xF0 and not _kept(message):
-                end_tick = tick if message[:2] == END_OF_TRACK else end_tick
-                continue
-            ticks.append(tick)
-            messages.append(message)
-            heads += message[:3] if size > 1 else message + b"\0"
+                end += {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0)
+            message = bytes((status,)) + data[position:end]
+            if status < 0xF0 or _kept(message, data[start:end]):
+                ticks.append(tick)
+                messages.append(message)
+            elif message[:2] == END_OF_TRACK:
+                end_tick = tick
+            position = end
     except IndexError:
         position = len(data) + 1
     if position > len(data):
         raise MidiSyntaxError(f"track {number} ends within an event")
-    table = np.frombuffer(bytes(heads), dtype=np.uint8).reshape(-1, 3)
-    if (table[:, 0] < 0x80).any():
-        raise MidiSyntaxError(f"track {number}: data without a status byte")
-    if (table[table[:, 0] < 0xF0, 1:] > 127).any():
-        raise MidiSyntaxError(f"track {number}: a data byte above 127")
-    return Track(np.array(ticks, dtype=np.int64), table, messages, max([end_tick, *ticks[-1:]]))
+    return ticks, messages, max([end_tick, *ticks[-1:]])
 
 
-def _system_size(data: bytes, position: int, status: int) -> int:
-    """Return the bytes after the status byte of a meta event or a system message."""
-    if status in (META, *SYSEX):
-        length, body = _variable_length(data, position + (status == META))
-        return body + length - position
-    return {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0)
-
-
-def _kept(message: bytes) -> bool:
+def _kept(message: bytes, body: bytes) -> bool:
     """Whether a meta event or system message may be in a file.
 
     Not the end of the track, which is written anew, nor what keeps common programs from opening a
     file: system messages that are not exclusive, and meta events that do not hold what they must.
     """
-    status, kind = message[0], message[1] if len(message) > 1 else 0
-    if status not in (META, *SYSEX):
-        return False
-    _, start = _variable_length(message, 2 if status == META else 1)
-    body = message[start:]
-    if status != META:
+    if message[0] in SYSEX:
         return max(body.removeprefix(b"\xf0").removesuffix(b"\xf7"), default=0) < 0x80
-    if len(body) < META_LENGTHS.get(kind, 0) or message[:2] == END_OF_TRACK:
+    if message[0] != META or message[:2] == END_OF_TRACK:
+        return False
+    kind = message[1]
+    if len(body) < META_LENGTHS.get(kind, 0):
         return False
     if kind == SMPTE_OFFSET:
         return body[0] < 0x80 and max(body[1:3]) < 60 and body[4] < 100
@@ -159,16 +223,3 @@ def _variable_length(data: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, index + 1
     raise MidiSyntaxError("a number of more than four bytes")
-
-
-def _well_formed(message: bytes) -> bool:
-    """Whether a meta event holds what its type must hold; others would keep a file from opening."""
-    if message[0] != META:
-        return True
-    _, start = _variable_length(message, 2)
-    body = message[start:]
-    if len(body) < META_LENGTHS.get(message[1], 0):
-        return False
-    if message[1] == 0x59:  # seven flats to seven sharps, major or minor
-        return (body[0] <= 7 or body[0] >= 249) and body[1] <= 1
-    return message[1] != 0x54 or body[0] < 0x80

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
-from .midi_events import MidiEvents
-from .midi_parsing import MidiSyntaxError, parse
+from .midi_parsing import MidiEvents, MidiSyntaxError, parse
 
 DRUM_CHANNEL = 9
 LONGEST_S = 12 * 3600.0  # a longer file is one with a broken tempo or time
+LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the 88 keys of a piano
 NOTE_OFF, NOTE_ON, CONTROLLER, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 SUSTAIN_PEDAL = 64
 NO_EVENT = -1
@@ -32,36 +33,49 @@ class MidiScore:
     events : MidiEvents
         The messages, track by track.
     notes : pd.DataFrame
-        Columns note_id, pitch, velocity, onset_s, offset_s, track, channel, program, is_drum; one
-        row per note in the order of onset, pitch, track; ``note_id`` is the row number.
-    messages : pd.DataFrame
-        One row per message of all tracks: track, time_s, and the bytes status, data1, data2.
+        Columns note_id, pitch, velocity, onset_s, offset_s, track, channel, is_drum; one row per
+        note in the order of onset, pitch, track; ``note_id`` is the row number.
     on_row, off_row : np.ndarray [shape=(n_notes,), dtype=int64]
-        Rows of `messages` that begin and end each note; -1 for one the file never ends.
+        Rows of ``events.table`` that begin and end each note; -1 for one the file never ends.
     stray_offs : np.ndarray [dtype=int64]
         Rows of note-offs that end no note.
-    ends_s : np.ndarray [shape=(n_tracks,)]
-        Where each track ends.
     """
 
     name: str
     events: MidiEvents
     notes: pd.DataFrame
-    messages: pd.DataFrame
     on_row: np.ndarray
     off_row: np.ndarray
     stray_offs: np.ndarray
-    ends_s: np.ndarray
+
+    def piano_rows(self) -> np.ndarray:
+        """Return the rows of `notes` that are notes on the 88 keys, not drums.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        on_keys = self.notes["pitch"].between(LOWEST_PITCH, HIGHEST_PITCH)
+        rows = np.flatnonzero(on_keys & ~self.notes["is_drum"])
+        if not len(rows):
+            raise no_notes(self.name)
+        return rows
 
     def pedal_changes(self) -> list[tuple[float, int]]:
         """Return time in seconds and value of each message of the sustain pedal."""
-        messages = self.messages
+        messages = self.events.table
         is_pedal = (messages["status"] & 0xF0 == CONTROLLER) & (messages["data1"] == SUSTAIN_PEDAL)
         chosen = messages.loc[is_pedal, ["time_s", "data2"]]
         return list(zip(chosen["time_s"].tolist(), chosen["data2"].tolist(), strict=True))
 
 
-def read_midi_score(source: Any) -> MidiScore:
+def no_notes(name: str) -> InputError:
+    """Return what to raise where a MIDI file has nothing for a piano."""
+    return InputError(f"{name}: no notes on the 88 keys of a piano; give a MIDI file with notes")
+
+
+def read_midi_score(source: Any, *, ends_all: bool = False) -> MidiScore:
     """Read a MIDI file with everything in it.
 
     A note-off ends the oldest sounding note of its track, channel and pitch; a note-on with
@@ -71,6 +85,9 @@ def read_midi_score(source: Any) -> MidiScore:
     ----------
     source
         A path, the bytes of a file, an open binary file, or an object with pretty_midi's ``write``.
+    ends_all
+        A note-off ends all notes that began before it, and those that never end, or end as they
+        begin, are left out: pretty_midi's rule. Such a score cannot be written again.
 
     Raises
     ------
@@ -78,16 +95,14 @@ def read_midi_score(source: Any) -> MidiScore:
         If it is missing, empty, damaged, no MIDI file, holds no notes, or lasts over 12 hours.
     """
     name, data = _content(source)
-    if not data:
-        raise InputError(f"{name}: is empty; export it again")
     try:
         events = parse(data)
     except MidiSyntaxError as error:
         raise InputError(f"{name}: not a readable MIDI file ({error}); export it again") from error
-    score = _score(name, events)
+    score = _score(name, events, ends_all)
     if score.notes.empty:
-        raise InputError(f"{name}: holds no notes; give a MIDI file with notes")
-    longest_s = max(score.messages["time_s"].max(), score.ends_s.max())
+        raise no_notes(name)
+    longest_s = max(events.table["time_s"].max(), events.ends_s.max())
     if longest_s > LONGEST_S:
         raise InputError(
             f"{name}: lasts {longest_s / 3600:,.0f} hours by its own tempo (at most "
@@ -128,90 +143,50 @@ def _content(source: Any) -> tuple[str, bytes]:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
 
 
-def _score(name: str, events: MidiEvents) -> MidiScore:
-    tracks = events.tracks
-    times_s = [events.seconds(number, track.ticks) for number, track in enumerate(tracks)]
-    heads = np.concatenate([np.zeros((0, 3), np.uint8), *(track.heads for track in tracks)])
-    messages = pd.DataFrame(
-        {
-            "track": np.repeat(np.arange(len(tracks)), [len(track.ticks) for track in tracks]),
-            "time_s": np.concatenate([np.zeros(0), *times_s]),
-            "status": heads[:, 0].astype(np.int64),
-            "data1": heads[:, 1].astype(np.int64),
-            "data2": heads[:, 2].astype(np.int64),
-        }
-    )
-    ends_s = np.array(
-        [events.seconds(n, np.array([track.end_tick]))[0] for n, track in enumerate(tracks)]
-    )
-    on_row, off_row, stray = _pair(messages)
-    start = messages.iloc[on_row]
+def _score(name: str, events: MidiEvents, ends_all: bool) -> MidiScore:
+    on_row, off_row, stray = _pair(events.table, ends_all)
+    start = events.table.iloc[on_row]
     track = start["track"].to_numpy()
-    closed_s = messages["time_s"].to_numpy()[off_row]
+    closed_s = events.table["time_s"].to_numpy()[off_row]
     notes = pd.DataFrame(
         {
             "pitch": start["data1"].to_numpy(),
             "velocity": start["data2"].to_numpy(),
             "onset_s": start["time_s"].to_numpy(),
-            "offset_s": np.where(off_row == NO_EVENT, ends_s[track], closed_s),
+            "offset_s": np.where(off_row == NO_EVENT, events.ends_s[track], closed_s),
             "track": track,
             "channel": start["status"].to_numpy() & 0x0F,
         }
     )
-    notes["program"] = _programs(messages, notes, by_track=events.kind == 2)
     notes["is_drum"] = notes["channel"] == DRUM_CHANNEL
     order = np.lexsort((on_row, track, notes["pitch"], notes["onset_s"]))
     notes = notes.iloc[order].reset_index(drop=True)
     notes.insert(0, "note_id", np.arange(len(notes)))
-    return MidiScore(name, events, notes, messages, on_row[order], off_row[order], stray, ends_s)
+    return MidiScore(name, events, notes, on_row[order], off_row[order], stray)
 
 
-def _pair(messages: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the rows of all note-ons, of the note-off of each (or -1), and of stray note-offs.
-
-    Within a track, channel and pitch, the running count of sounding notes tells a stray note-off:
-    it would make the count negative. Of the others, the n-th ends the n-th note.
-    """
+def _pair(messages: pd.DataFrame, ends_all: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows of all note-ons, of the note-off of each (or -1), and of stray note-offs."""
     status, pitch, velocity = (messages[name].to_numpy() for name in ("status", "data1", "data2"))
-    is_on = (status & 0xF0 == NOTE_ON) & (velocity > 0)
-    is_off = (status & 0xF0 == NOTE_OFF) | ((status & 0xF0 == NOTE_ON) & (velocity == 0))
-    rows = np.flatnonzero(is_on | is_off)
-    keys = (messages["track"].to_numpy()[rows] * 16 + (status[rows] & 0x0F)) * 128 + pitch[rows]
-    order = np.argsort(keys, kind="stable")
-    rows, (_, group) = rows[order], np.unique(keys[order], return_inverse=True)
-
-    on = is_on[rows]
-    count = np.cumsum(np.where(on, 1, -1))
-    first = np.flatnonzero(np.diff(group, prepend=-1))
-    before = np.where(first > 0, count[first - 1], 0)
-    # Each group far below the one before it, so that one running minimum serves all of them.
-    depth = count - before[group] - group * (2 * len(rows) + 1)
-    floor = -group * (2 * len(rows) + 1)
-    lowest = np.minimum(np.minimum.accumulate(depth), floor)
-    previous = np.where(np.diff(group, prepend=-1) > 0, floor, np.roll(lowest, 1))
-    stray = ~on & (lowest < previous)
-
-    ends = ~on & ~stray
-    n_ends = np.bincount(group[ends], minlength=len(first))
-    n_notes = np.cumsum(on)
-    rank = n_notes - 1 - (n_notes - on)[first][group]  # of a note within its group
-    index = (np.cumsum(n_ends) - n_ends)[group] + rank
-    ended = rank < n_ends[group]
-    off_row = np.full(len(rows), NO_EVENT)
-    off_row[on & ended] = rows[ends][index[on & ended]]
-    return rows[on], off_row[on], rows[stray]
-
-
-def _programs(messages: pd.DataFrame, notes: pd.DataFrame, *, by_track: bool) -> np.ndarray:
-    """Return the program of each note: its channel's last change of program until its onset."""
-    changes = messages[messages["status"] & 0xF0 == PROGRAM_CHANGE]
-    program = np.zeros(len(notes), np.int64)
-    track = changes["track"].to_numpy() * by_track
-    places = track * 16 + (changes["status"].to_numpy() & 0x0F)
-    where = notes["track"].to_numpy() * by_track * 16 + notes["channel"].to_numpy()
-    for place in np.unique(places):
-        own = changes[places == place].sort_values("time_s", kind="stable")
-        mine = np.flatnonzero(where == place)
-        index = np.searchsorted(own["time_s"], notes["onset_s"].to_numpy()[mine], side="right") - 1
-        program[mine] = np.where(index >= 0, own["data1"].to_numpy()[np.maximum(index, 0)], 0)
-    return program
+    kind = status & 0xF0
+    is_on = (kind == NOTE_ON) & (velocity > 0)
+    keys = (messages["track"].to_numpy() * 16 + (status & 0x0F)) * 128 + pitch
+    rows = np.flatnonzero((kind == NOTE_ON) | (kind == NOTE_OFF))
+    time_s = messages["time_s"].to_numpy()
+    off_row = np.full(len(messages), NO_EVENT)
+    stray: list[int] = []
+    sounding: dict[int, list[int]] = defaultdict(list)
+    for row, key, begins in zip(rows.tolist(), keys[rows].tolist(), is_on[rows], strict=True):
+        open_rows = sounding[key]
+        if begins:
+            open_rows.append(row)
+        elif ends_all:
+            earlier = [on for on in open_rows if time_s[on] < time_s[row]]
+            off_row[earlier] = row
+            sounding[key] = open_rows[len(earlier) :] if earlier else []
+        elif open_rows:
+            off_row[open_rows.pop(0)] = row
+        else:
+            stray.append(row)
+    on_row = np.flatnonzero(is_on & (off_row != NO_EVENT) if ends_all else is_on)
+    return on_row, off_row[on_row], np.array(stray, dtype=np.int64)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import struct
+from collections.abc import Iterable, Iterator
 
-from .midi_events import META, SET_TEMPO, serialize
+import numpy as np
+import pandas as pd
+
+from .midi_parsing import END_OF_TRACK, META, SET_TEMPO
 from .midi_score import CONTROLLER, NO_EVENT, NOTE_OFF, PROGRAM_CHANGE, MidiScore
 from .retiming import Warp, next_start
 
@@ -37,10 +41,11 @@ def retimed_midi(score: MidiScore, onset_s: np.ndarray, offset_s: np.ndarray, wa
     warp
         From old to new times.
     """
-    old_s = score.messages["time_s"].to_numpy()
+    events = score.events
+    old_s = events.table["time_s"].to_numpy()
     new_s = np.where(old_s > 0, np.maximum(warp(old_s), 0.0), 0.0)
     new_s = _before_their_notes(score, new_s, onset_s)
-    ends_s = np.maximum(warp(score.ends_s), 0.0)
+    ends_s = np.maximum(warp(events.ends_s), 0.0)
     last_s = max(new_s.max(), ends_s.max(), offset_s.max())
     fitting = (n for n in DIVISIONS if last_s * n * BEATS_PER_S < MOST_TICKS)
     division = next(fitting, DIVISIONS[-1])
@@ -49,12 +54,12 @@ def retimed_midi(score: MidiScore, onset_s: np.ndarray, offset_s: np.ndarray, wa
     on, off = _note_ticks(score, onset_s, offset_s, division * BEATS_PER_S)
     ended = score.off_row != NO_EVENT
     ticks[score.on_row], ticks[score.off_row[ended]] = on, off[ended]
-    return serialize(score.events.kind, division, _tracks(score, ticks, off, end_ticks.tolist()))
+    return serialize(events.kind, division, _tracks(score, ticks, off, end_ticks))
 
 
 def _before_their_notes(score: MidiScore, new_s: np.ndarray, onset_s: np.ndarray) -> np.ndarray:
     """Return new times of messages, where no program change is later than a note after it."""
-    messages, notes = score.messages, score.notes
+    messages, notes = score.events.table, score.notes
     status = messages["status"].to_numpy()
     is_bank = (status & 0xF0 == CONTROLLER) & messages["data1"].isin(BANK_SELECT).to_numpy()
     chooses = (status & 0xF0 == PROGRAM_CHANGE) | is_bank
@@ -81,36 +86,59 @@ def _note_ticks(
 
 
 def _tracks(
-    score: MidiScore, ticks: np.ndarray, off: np.ndarray, end_ticks: list[int]
-) -> list[tuple[np.ndarray, list[bytes], int]]:
-    """Return ticks in order, messages and end of each track, with one tempo at the beginning."""
-    messages = score.messages
-    is_meta, data1 = messages["status"].to_numpy() == META, messages["data1"].to_numpy()
-    rank = np.full(len(messages), OTHERS)
-    rank[score.on_row], rank[score.off_row[score.off_row != NO_EVENT]] = STARTS, ENDS
-    kept = ~(is_meta & (data1 == SET_TEMPO))
-    kept[score.stray_offs] = False
-    bodies = [body for track in score.events.tracks for body in track.messages]
+    score: MidiScore, ticks: np.ndarray, off: np.ndarray, end_ticks: np.ndarray
+) -> Iterator[tuple[np.ndarray, list[bytes], int]]:
+    """Yield ticks in order, messages and end of each track, with one tempo at the beginning."""
+    table, ended = score.events.table, score.off_row != NO_EVENT
+    is_meta = table["status"] == META
+    rows = table[["track"]].assign(tick=ticks, rank=OTHERS, message=score.events.messages)
+    # An event whose waiting time would be ignored gets none: it moves to the one before it.
+    rows["waits"] = ~is_meta | table["data1"].isin(TIMED_META)
+    rows.loc[score.on_row, "rank"], rows.loc[score.off_row[ended], "rank"] = STARTS, ENDS
+    rows = rows[~is_meta | (table["data1"] != SET_TEMPO)].drop(index=score.stray_offs.tolist())
+    endless = score.notes[~ended]
+    keys = zip(endless["channel"], endless["pitch"], strict=True)
+    offs = [bytes((NOTE_OFF | channel, pitch, 64)) for channel, pitch in keys]
+    ends = endless[["track"]].assign(tick=off[~ended], rank=ENDS, message=offs, waits=True)
+    timed = range(len(end_ticks) if score.events.kind == 2 else 1)
+    tempos = pd.DataFrame({"track": timed}).assign(
+        tick=0, rank=TEMPO, message=TEMPO_MESSAGE, waits=True
+    )
+    rows = pd.concat([rows, ends, tempos]).sort_values(["track", "tick", "rank"])
+    for number, end_tick in enumerate(end_ticks.tolist()):
+        own = rows[rows["track"] == number]
+        in_order = np.maximum.accumulate(np.where(own["waits"], own["tick"], 0))
+        yield in_order, own["message"].tolist(), end_tick
 
-    open_notes = score.notes[score.off_row == NO_EVENT]
-    tempo_tracks = range(len(end_ticks)) if score.events.kind == 2 else range(1)
-    sizes = [len(messages), len(open_notes), len(tempo_tracks)]
-    for channel, pitch in zip(open_notes["channel"], open_notes["pitch"], strict=True):
-        bodies.append(bytes((NOTE_OFF | channel, pitch, 64)))
-    bodies += [TEMPO_MESSAGE] * len(tempo_tracks)
-    tick = np.concatenate([ticks, off[open_notes["note_id"].to_numpy()], [0] * sizes[2]])
-    track = np.concatenate([messages["track"], open_notes["track"], tempo_tracks])
-    rank = np.concatenate([rank, [ENDS] * sizes[1], [TEMPO] * sizes[2]])
-    kept = np.pad(kept, (0, sizes[1] + sizes[2]), constant_values=True)
-    waits = np.pad(~is_meta | np.isin(data1, TIMED_META), (0, sizes[1] + sizes[2]))
-    waits[len(messages) :] = True
 
-    order = np.lexsort((rank, tick, track))
-    order = order[kept[order]]
-    result = []
-    for number, end_tick in enumerate(end_ticks):
-        own = order[track[order] == number]
-        # An event whose waiting time would be ignored gets none: it moves to the one before it.
-        in_order = np.maximum.accumulate(np.where(waits[own], tick[own], 0))
-        result.append((in_order, [bodies[index] for index in own.tolist()], end_tick))
-    return result
+def serialize(
+    kind: int, division: int, tracks: Iterable[tuple[np.ndarray, list[bytes], int]]
+) -> bytes:
+    """Return the bytes of a Standard MIDI File.
+
+    Parameters
+    ----------
+    kind, division
+        As in :class:`MidiEvents`, and ticks per beat.
+    tracks
+        Ticks in rising order, the messages at them, and the tick of the track's end.
+    """
+    chunks = []
+    for ticks, messages, end_tick in tracks:
+        deltas = np.diff(ticks, prepend=0, append=max(end_tick, *ticks[-1:].tolist(), 0)).tolist()
+        body = b"".join(
+            _encoded(delta) + message
+            for delta, message in zip(deltas, [*messages, END_OF_TRACK + b"\0"], strict=True)
+        )
+        chunks.append(b"MTrk" + struct.pack(">I", len(body)) + body)
+    return struct.pack(">4sIHHH", b"MThd", 6, kind, len(chunks), division) + b"".join(chunks)
+
+
+def _encoded(value: int) -> bytes:
+    """Return a number as a variable-length quantity (at most 2²⁸ - 1)."""
+    if value < 0x80:
+        return bytes((value,))
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))

@@ -6,21 +6,19 @@ row per note, sorted by onset, then pitch. The ``note_id`` is given on reading a
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pretty_midi
 
-from ..common.errors import InputError
 from ..common.files import atomic_path
+from .midi_score import HIGHEST_PITCH, LOWEST_PITCH, NOTE_ON, read_midi_score
+from .midi_writing import serialize
 
-LOWEST_PITCH = 21
-HIGHEST_PITCH = 108
 N_PITCHES = HIGHEST_PITCH - LOWEST_PITCH + 1
 COLUMNS = ["note_id", "pitch", "velocity", "onset_s", "offset_s"]
-SUSTAIN_PEDAL = 64
+# What `write_midi` writes: 120 beats per minute, as files without a tempo have, and 960 ticks each.
+DIVISION, TICKS_PER_S = 960, 1920
 
 
 def note_table(pitch, velocity, onset_s, offset_s) -> pd.DataFrame:
@@ -52,50 +50,17 @@ def read_midi(path: str | Path, *, pedal: bool = True) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The note table. Drums and notes outside the 88 keys are left out.
+        The note table. Drums, notes outside the 88 keys and notes that never end are left out.
 
     Raises
     ------
     InputError
         If the file is missing, is no MIDI file, or holds no piano notes.
     """
-    midi = open_midi(path)
-    rows = [
-        (note.pitch, note.velocity, note.start, note.end)
-        for instrument in midi.instruments
-        if not instrument.is_drum
-        for note in instrument.notes
-        if LOWEST_PITCH <= note.pitch <= HIGHEST_PITCH
-    ]
-    if not rows:
-        raise InputError(f"{path}: no notes on the 88 keys of a piano; give a MIDI file with notes")
-    changes = [
-        (change.time, change.value)
-        for instrument in midi.instruments
-        for change in instrument.control_changes
-        if pedal and change.number == SUSTAIN_PEDAL
-    ]
-    return apply_pedal(note_table(*zip(*rows, strict=True)), changes)
-
-
-def open_midi(path: str | Path) -> pretty_midi.PrettyMIDI:
-    """Open a MIDI file with pretty_midi.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, empty or no MIDI file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # mido and pretty_midi raise nearly anything on corrupt bytes
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a readable MIDI file ({reason}); export it again") from error
+    score = read_midi_score(path, ends_all=True)
+    rows = score.notes.iloc[score.piano_rows()]
+    notes = note_table(rows["pitch"], rows["velocity"], rows["onset_s"], rows["offset_s"])
+    return apply_pedal(notes, score.pedal_changes() if pedal else [])
 
 
 def apply_pedal(notes: pd.DataFrame, changes: list[tuple[float, int]]) -> pd.DataFrame:
@@ -173,10 +138,13 @@ def piano_roll(notes: pd.DataFrame, n_frames: int, fps: int, *, start_s: float =
 
 def write_midi(notes: pd.DataFrame, path: str | Path) -> None:
     """Write a note table as a one-track piano MIDI file, atomically."""
-    midi = pretty_midi.PrettyMIDI(resolution=960)
-    piano = pretty_midi.Instrument(program=0, name="piano")
-    columns = (notes[name].tolist() for name in ("velocity", "pitch", "onset_s", "offset_s"))
-    piano.notes = [pretty_midi.Note(*row) for row in zip(*columns, strict=True)]
-    midi.instruments.append(piano)
+    columns = ("onset_s", "offset_s", "pitch", "velocity")
+    events = []
+    for onset_s, offset_s, pitch, velocity in zip(*(notes[each] for each in columns), strict=True):
+        events.append((round(onset_s * TICKS_PER_S), pitch, velocity))
+        events.append((round(offset_s * TICKS_PER_S), pitch, 0))
+    events.sort()  # at one tick the note-off (velocity 0) of a pitch comes before its note-on
+    messages = [bytes((NOTE_ON, pitch, velocity)) for _, pitch, velocity in events]
+    ticks = np.array([tick for tick, *_ in events], dtype=np.int64)
     with atomic_path(path) as temporary:
-        midi.write(str(temporary))
+        temporary.write_bytes(serialize(0, DIVISION, [(ticks, messages, 0)]))

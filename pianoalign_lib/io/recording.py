@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile as sf
 
 from ..common.errors import InputError
-from .blocks import unreadable
+from .audio import load_audio, open_sound, resample
 
 SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
 LONGEST_S = 12 * 3600.0
@@ -27,8 +26,6 @@ class Recording:
 
     def samples(self) -> np.ndarray:
         """Return mono samples at 16 kHz."""
-        from .audio import load_audio, resample
-
         if isinstance(self.source, Path):
             return load_audio(self.source)
         assert self.sample_rate is not None
@@ -49,28 +46,19 @@ def open_recording(audio: Any, sample_rate: float | None) -> Recording:
         if sample_rate is not None:
             raise InputError(f"{audio}: a file has its own sample rate; leave out sample_rate")
         return _check_file(Path(audio))
-    if isinstance(audio, np.ndarray) or hasattr(audio, "__array__") or isinstance(audio, list):
-        return _check_samples(audio, sample_rate)
-    raise InputError(
-        f"recording of type {type(audio).__name__}: give a path, or samples and their sample_rate"
-    )
+    return _check_samples(audio, sample_rate)
 
 
 def _check_file(path: Path) -> Recording:
     """Return a recording whose header, at least, can be believed."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        info = sf.info(str(path))
-    except (sf.LibsndfileError, RuntimeError, OSError) as error:
-        raise unreadable(path, error) from error
-    if not SAMPLE_RATES[0] <= info.samplerate <= SAMPLE_RATES[1]:
-        raise InputError(f"{path}: claims {info.samplerate:,} samples per second; export it again")
-    if info.frames / info.samplerate > LONGEST_S:
-        hours = info.frames / info.samplerate / 3600
+    with open_sound(path) as file:
+        rate, n_samples = file.samplerate, file.frames
+    if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
+        raise InputError(f"{path}: claims {rate:,} samples per second; export it again")
+    if n_samples / rate > LONGEST_S:
         raise InputError(
-            f"{path}: claims to last {hours:,.0f} hours (at most {LONGEST_S / 3600:.0f}); convert "
-            "it to WAV or FLAC, or cut it"
+            f"{path}: claims to last {n_samples / rate / 3600:,.0f} hours (at most "
+            f"{LONGEST_S / 3600:.0f}); convert it to WAV or FLAC, or cut it"
         )
     return Recording(str(path), path)
 

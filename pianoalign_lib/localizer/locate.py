@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
+from ..io.placement import Placement
 from .coarse import coarse_warp
 from .decode import BLOCK, Decoded, decode
 from .patches import Expected, grid_steps
@@ -33,25 +34,16 @@ NEIGHBOURS = 24  # settled notes that tell where a note is to be expected
 
 
 @dataclass(frozen=True)
-class Located:
+class Located(Placement):
     """What was found of each note, in the notes' row order.
 
-    Attributes
-    ----------
-    onset_s : np.ndarray [shape=(n,)]
-    confidence : np.ndarray [shape=(n,)]
-        Calibrated chance that the onset is right within 10 ms; of "not heard", that it is not.
-    status : np.ndarray [shape=(n,), dtype=object]
-        ``aligned``; ``uncertain``: at the likeliest place, which is right more often than where
-        the notes around it would put it; ``not heard``: where these put it.
-    warped : bool
-        Whether the coarse warp was needed.
+    The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
+    which is not heard was not played. An uncertain note is at the likeliest place, which is right
+    more often than where the notes around it would put it; one that is not heard is where these put
+    it. `warped` tells whether the coarse warp was needed.
     """
 
-    onset_s: np.ndarray
-    confidence: np.ndarray
-    status: np.ndarray
-    warped: bool
+    warped: bool = False
 
 
 def locate(
@@ -102,7 +94,7 @@ def locate(
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     onset, confidence, status = (part[back] for part in result)
-    return Located(onset, confidence, status, warped)
+    return Located(onset, confidence, status, warped=warped)
 
 
 @dataclass(frozen=True)

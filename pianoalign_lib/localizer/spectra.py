@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..common.errors import InputError
-from ..io.blocks import SAMPLE_RATE, array_blocks, even_blocks, file_blocks
+from ..io.audio import SAMPLE_RATE, SILENT_PEAK, read_blocks
 
 LOWEST_ROW = 21  # MIDI pitch of row 0
 N_ROWS = 99  # semitones, up to 7,902 Hz
@@ -27,7 +27,6 @@ STEPS_PER_DB = 2.0
 IN_CACHE = 256  # frames transformed at a time, few enough for the processor's cache
 FILTERS_TOGETHER = 12  # in one matrix product
 SOFTEST = np.float32(1e-12)  # power added, so that silence has a level
-SILENT_PEAK = 1e-5
 LOUDEST_PEAK = 100.0  # full scale is 1
 
 
@@ -71,7 +70,7 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     audio
         A file that libsndfile reads, or samples of shape (n_samples,) or (n_samples, n_channels).
     sample_rate
-        Of samples, in Hz.
+        Of samples, in Hz; by default 16 kHz.
 
     Raises
     ------
@@ -79,10 +78,7 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
         If the recording is missing, unreadable, empty, silent, or holds samples that are no
         numbers or far beyond full scale.
     """
-    if isinstance(audio, (str, Path)):
-        name, blocks = str(audio), file_blocks(Path(audio))
-    else:
-        name, blocks = "recording", array_blocks(audio, sample_rate)
+    name = "recording" if isinstance(audio, np.ndarray) else str(audio)
     banks = [
         _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW)),
         _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW)),
@@ -90,7 +86,7 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     ]
     parts: list[list[np.ndarray]] = [[], [], []]
     n_samples, peak = 0, 0.0
-    for block in even_blocks(blocks, SAMPLE_RATE // LONG_FPS):
+    for block in read_blocks(audio, sample_rate):
         if not np.isfinite(block).all():
             raise InputError(f"{name}: holds samples that are not numbers (NaN); export it again")
         n_samples += len(block)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ..localizer.patches import Expected, grid_steps, make_patches
 from ..localizer.posterior import soft_targets
@@ -14,26 +13,19 @@ from ..localizer.spectra import Spectra
 
 AROUND = 48  # notes before and after a chunk that may be heard in its patches
 TARGET_SIGMA_S = 0.003
-EXTRA_CLEAR_S = 0.2  # an extra note of the MIDI is this far from a played one of its pitch
+EXTRA_CLEAR_S = 0.35  # an extra note of the MIDI is this far from a played one of its pitch
+EXTRA_STEPS = np.array([-12, 12, -24, 19, -1, 1, -2, 2, 7, -7, 3, -3, 4, -4, 5, -5])
 
 
 @dataclass(frozen=True)
 class Source:
-    """A training recording in memory."""
+    """A training recording in memory, its notes in the order of their onsets."""
 
     name: str
     spectra: Spectra
-    reference: float
     onset_s: np.ndarray
     pitch: np.ndarray
     velocity: np.ndarray
-
-
-def make_source(name: str, spectra: Spectra, notes: pd.DataFrame) -> Source:
-    """Return a source from a recording's spectra and true note table."""
-    notes = notes.sort_values("onset_s", kind="stable")
-    onset_s, pitch, velocity = (notes[key].to_numpy() for key in ("onset_s", "pitch", "velocity"))
-    return Source(name, spectra, spectra.reference, onset_s, pitch, velocity)
 
 
 def draw_chunk(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -46,27 +38,26 @@ def draw_chunk(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ..
     """
     n_notes = len(source.onset_s)
     start = int(rng.integers(0, n_notes - CHUNK + 1))
-    first, last = max(0, start - AROUND), min(n_notes, start + CHUNK + AROUND)
-    rows = np.arange(first, last)
+    rows = np.arange(max(0, start - AROUND), min(n_notes, start + CHUNK + AROUND))
     rows = rows[rng.uniform(size=len(rows)) >= rng.choice([0.0, 0.05])]  # missing in the MIDI
-    true_s, pitch = source.onset_s[rows], source.pitch[rows].astype(np.int64)
-    velocity = source.velocity[rows].astype(np.float64)
-    extra = np.zeros(len(rows), bool)
-    true_s, pitch, velocity, extra = _with_extras(source, true_s, pitch, velocity, extra, rng)
+    n_played = len(rows)
+    near, time_s, extra_pitch = _extras(source, rows, rng)
+    true_s = np.append(source.onset_s[rows], time_s)
+    pitch = np.append(source.pitch[rows].astype(np.int64), extra_pitch)
+    velocity = source.velocity[np.append(rows, near)].astype(np.float64)
+    extra = np.arange(len(true_s)) >= n_played
     given_s = true_s + _errors(true_s, rng)
     # Users' velocities are as played, rendered from a score, or all the same.
     if rng.uniform() < 0.3:
         velocity = np.clip(velocity * 0 + rng.uniform(50, 100), 1, 127)
     order = np.argsort(given_s, kind="stable")
     notes = Expected(given_s[order], pitch[order], velocity[order])
-    true_s, extra = true_s[order], extra[order]
     asked = _asked(len(order), rng)
-    patches, scalars = make_patches(source.spectra, notes, asked, source.reference)
-    shift_s = true_s[asked] - grid_steps(notes.onset_s[asked]) / 100.0
-    targets = soft_targets(shift_s, extra[asked], TARGET_SIGMA_S)
-    weights = np.ones(len(asked), np.float32)
+    patches, scalars = make_patches(source.spectra, notes, asked, source.spectra.reference)
+    shift_s = true_s[order][asked] - grid_steps(notes.onset_s[asked]) / 100.0
+    targets = soft_targets(shift_s, extra[order][asked], TARGET_SIGMA_S)
     scalars[:, 2] += rng.normal(0, 3)  # the level of the recording, in half decibels
-    return _padded(patches, scalars, targets, weights)
+    return _padded(patches, scalars, targets, np.ones(len(asked), np.float32))
 
 
 def _errors(true_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -80,23 +71,20 @@ def _errors(true_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return errors
 
 
-def _with_extras(source, true_s, pitch, velocity, extra, rng):
-    """Add notes that were not played, near notes that were."""
-    count = rng.binomial(len(true_s), rng.choice([0.0, 0.05, 0.15]))
-    near = rng.integers(0, len(true_s), count)
-    time_s = true_s[near] + rng.uniform(-0.3, 0.3, count)
-    moves = np.array([-12, 12, -24, 19, -1, 1, -2, 2, 7, -7, 3, -3, 4, -4, 5, -5])
-    new = pitch[near] + np.where(rng.uniform(size=count) < 0.15, 0, rng.choice(moves, count))
+def _extras(
+    source: Source, rows: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return notes that were not played: the row each resembles, its time and its pitch."""
+    count = rng.binomial(len(rows), rng.choice([0.0, 0.05, 0.15]))
+    near = rows[rng.integers(0, len(rows), count)]
+    time_s = source.onset_s[near] + rng.uniform(-0.3, 0.3, count)
+    moved = np.where(rng.uniform(size=count) < 0.15, 0, rng.choice(EXTRA_STEPS, count))
+    pitch = source.pitch[near].astype(np.int64) + moved
     apart_s = np.abs(source.onset_s[None, :] - time_s[:, None])
-    same = source.pitch[None, :] == new[:, None]
-    clear = np.where(same, apart_s, np.inf).min(axis=1) > EXTRA_CLEAR_S + 0.15
-    keep = clear & (new >= 21) & (new <= 108)
-    return (
-        np.append(true_s, time_s[keep]),
-        np.append(pitch, new[keep]),
-        np.append(velocity, velocity[near][keep]),
-        np.append(extra, np.ones(keep.sum(), bool)),
-    )
+    same = source.pitch[None, :] == pitch[:, None]
+    clear = np.where(same, apart_s, np.inf).min(axis=1) > EXTRA_CLEAR_S
+    keep = clear & (pitch >= 21) & (pitch <= 108)
+    return near[keep], time_s[keep], pitch[keep]
 
 
 def _asked(n_notes: int, rng: np.random.Generator) -> np.ndarray:

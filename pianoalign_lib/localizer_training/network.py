@@ -62,16 +62,13 @@ class Localizer(nn.Module):
             "long_upper": config.upper,
             "short_upper": config.upper and config.short,
         }
-        scale = [
-            value
-            for group, size in GROUPS.items()
-            for value in [(1 / 128 if group == "context" else 1 / 32) * seen[group]] * size
-        ]
-        levels = [
-            float(g != "context" and seen[g]) / 32 for g, n in GROUPS.items() for _ in range(n)
-        ]
-        self.register_buffer("scale", torch.tensor(scale)[None, :, None], persistent=False)
-        self.register_buffer("level", torch.tensor(levels)[None, :, None], persistent=False)
+        step = {group: 1 / 128 if group == "context" else 1 / 32 for group in GROUPS}
+        scale = torch.tensor([step[group] * seen[group] for group in GROUPS])
+        level = scale * torch.tensor([group != "context" for group in GROUPS])
+        sizes = torch.tensor(list(GROUPS.values()))
+        for name, value in (("scale", scale), ("level", level)):
+            of_channels = value.repeat_interleave(sizes)[None, :, None]
+            self.register_buffer(name, of_channels, persistent=False)
         self.first = nn.Conv1d(N_CHANNELS, width, 5, padding=2)
         self.scalars = nn.Linear(N_SCALARS, width)
         self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in config.dilations)

@@ -100,22 +100,11 @@ def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float
 
 def _outcomes(runner: Runner, source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Return each heard note's decoded probability, and whether its onset is right."""
-    notes = note_table_of(source)
+    notes = pd.DataFrame({"pitch": source.pitch, "velocity": source.velocity})
+    # Offsets are not known, and not looked at.
+    notes = notes.assign(onset_s=source.onset_s, offset_s=source.onset_s + 0.5)
     loose = perturb(notes, CONDITION, generator(1, source.name))
     located = locate(source.spectra, loose, runner)
     heard = located.status != "not heard"
     error_s = np.abs(located.onset_s - source.onset_s)
     return located.confidence[heard], (error_s <= TOLERANCE_S)[heard]
-
-
-def note_table_of(source: Source) -> pd.DataFrame:
-    """Return a source's notes as a note table (offsets are not known: half a second each)."""
-    return pd.DataFrame(
-        {
-            "note_id": np.arange(len(source.onset_s)),
-            "pitch": source.pitch,
-            "velocity": source.velocity,
-            "onset_s": source.onset_s,
-            "offset_s": source.onset_s + 0.5,
-        }
-    )

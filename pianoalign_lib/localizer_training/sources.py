@@ -6,9 +6,9 @@ that training never touches audio. A run that was stopped goes on with the copie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,18 @@ import pandas as pd
 from ..common.config import corpus_paths, digest, topic
 from ..common.errors import CorpusError
 from ..common.files import atomic_path
-from ..common.progress import progress
+from ..common.progress import side_by_side
 from ..corpora.recordings import Recording, load_recording, read_index
+from ..corpora.sounding import note_latency
 from ..corpora.timing_errors import generator
 from ..localizer.runner import CHUNK
 from ..localizer.spectra import SAMPLE_RATE, Spectra, compute_spectra
-from ..studies.latency.measure import note_latency
 from .augment import augment
-from .examples import Source, make_source
+from .examples import Source
 
 LEAST_MEASURED = 8  # notes whose latency is clear
-ARRAYS = ("long", "short", "bands", "onset_s", "pitch", "velocity")
+SPECTRA = ("long", "short", "bands")
+NOTES = ("onset_s", "pitch", "velocity")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Copy:
     number: int
 
     def path(self, root: Path) -> Path:
+        """Return where the copy is kept."""
         audio = self.recording.sha256_audio[:12]
         name = f"{self.recording.recording}-{self.number}-{audio}.npz"
         return root / "data" / "localizer" / self.corpus / name
@@ -69,18 +71,20 @@ def plan_copies(root: Path, params: dict[str, Any], corpora: Iterable[str]) -> l
         If a corpus of the topic ``localizer`` has not been rendered.
     """
     settings = topic(params, "localizer")
+    kept_aside = settings["validation"]
     copies = []
     for corpus in corpora:
-        count = settings["copies"][corpus]
-        folders = corpus_paths(corpus, root)
-        for part, split in (("train", "train"), ("eval", "validation")):
-            if split == "validation" and corpus not in settings["validation"]["corpora"]:
-                continue
-            for recording in read_index(folders.split(part), split=split):
-                aside = recording.piano == settings["validation"]["piano"]
-                role = "validation" if aside or split == "validation" else "train"
-                n_copies = count if role == "train" else 2
-                copies += [Copy(corpus, part, role, recording, n) for n in range(n_copies)]
+        parts = {"train": "train"}
+        if corpus in kept_aside["corpora"]:
+            parts["eval"] = "validation"
+        for part, split in parts.items():
+            folder = corpus_paths(corpus, root).split(part)
+            for recording in read_index(folder, split=split):
+                trained = split == "train" and recording.piano != kept_aside["piano"]
+                role, count = (
+                    ("train", settings["copies"][corpus]) if trained else ("validation", 2)
+                )
+                copies += [Copy(corpus, part, role, recording, n) for n in range(count)]
     return copies
 
 
@@ -90,26 +94,24 @@ def build_sources(
     """Compute the spectra of all copies that are not there yet (``data/localizer``)."""
     copies = plan_copies(root, params, corpora)
     missing = [copy for copy in copies if not copy.path(root).is_file()]
-    seed = topic(params, "localizer")["augmentation_seed"]
-    latency_ms = topic(params, "localizer")["label_latency_ms"]
-    work = [(root, copy, seed, latency_ms.get(copy.corpus)) for copy in missing]
-    with ProcessPoolExecutor(jobs) as pool:
-        for _ in progress(pool.map(_build, work), total=len(work), label="localizer spectra"):
-            pass
+    work = partial(_build, root, topic(params, "localizer"))
+    side_by_side(work, missing, jobs, label="localizer spectra")
 
 
-def _build(task: tuple[Path, Copy, int, float | None]) -> None:
-    root, copy, seed, latency_ms = task
+def _build(root: Path, settings: dict[str, Any], copy: Copy) -> None:
     folder = corpus_paths(copy.corpus, root).split(copy.part)
     audio, notes = load_recording(folder, copy.recording)
+    latency_ms = settings["label_latency_ms"].get(copy.corpus)
     if latency_ms is not None and copy.role == "train":
         notes = even_latency(audio, notes, latency_ms / 1000.0)
     if copy.number:
-        rng = generator(seed, copy.recording.recording, str(copy.number))
+        name = copy.recording.recording
+        rng = generator(settings["augmentation_seed"], name, str(copy.number))
         audio, notes = augment(audio, notes, rng)
-    source = make_source(copy.recording.recording, compute_spectra(audio, SAMPLE_RATE), notes)
-    spectra = source.spectra
-    arrays = {key: getattr(spectra if hasattr(spectra, key) else source, key) for key in ARRAYS}
+    spectra = compute_spectra(audio, SAMPLE_RATE)
+    arrays = {key: getattr(spectra, key) for key in SPECTRA}
+    notes = notes.sort_values("onset_s", kind="stable")
+    arrays |= {key: notes[key].to_numpy() for key in NOTES}
     with atomic_path(copy.path(root)) as temporary, temporary.open("wb") as handle:
         np.savez(handle, **arrays)
 
@@ -144,25 +146,19 @@ def load_sources(
     CorpusError
         If a copy has not been built.
     """
-    return list(_load(root, params, role, corpora, augmented))
-
-
-def _load(
-    root: Path, params: dict[str, Any], role: str, corpora: Iterable[str], augmented: bool
-) -> Iterator[Source]:
+    sources = []
     for copy in plan_copies(root, params, corpora):
-        if copy.role != role or (copy.number and not augmented):
-            continue
-        path = copy.path(root)
-        if not path.is_file():
-            raise CorpusError(f"{path}: not found; run 'pianoalign localizer prepare' first")
-        with np.load(path) as stored:
-            long, short, bands, onset_s, pitch, velocity = (stored[key] for key in ARRAYS)
-        if len(onset_s) < 2 * CHUNK:
-            continue
-        spectra = Spectra(long, short, bands, (len(long) - 1) / 100.0)
-        name = f"{copy.corpus}/{copy.recording.recording}-{copy.number}"
-        yield Source(name, spectra, spectra.reference, onset_s, pitch, velocity)
+        if copy.role == role and (augmented or not copy.number):
+            path = copy.path(root)
+            if not path.is_file():
+                raise CorpusError(f"{path}: not found; run 'pianoalign localizer prepare' first")
+            with np.load(path) as stored:
+                long, short, bands = (stored[key] for key in SPECTRA)
+                notes = [stored[key] for key in NOTES]
+            spectra = Spectra(long, short, bands, duration_s=(len(long) - 1) / 100.0)
+            name = f"{copy.corpus}/{copy.recording.recording}-{copy.number}"
+            sources.append(Source(name, spectra, *notes))
+    return [source for source in sources if len(source.onset_s) >= 2 * CHUNK]
 
 
 def sources_hash(root: Path, params: dict[str, Any], corpora: Iterable[str]) -> str:

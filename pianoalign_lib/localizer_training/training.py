@@ -21,6 +21,7 @@ from .sources import load_sources, sources_hash
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 200  # updates
+OF_RUNS = ("updates", "seed", "augmentation", "corpora")  # of a variant, not of its network
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,12 @@ def training_run(params: dict[str, Any], variant: str) -> TrainingRun:
     if variant not in settings["variants"]:
         known = ", ".join(settings["variants"])
         raise ConfigError(f"unknown localizer '{variant}'; params.yaml has {known}")
-    own = dict(settings["variants"][variant] or {})
-    training = settings["training"] | {
-        key: own.pop(key) for key in ("updates", "seed") if key in own
-    }
-    augmentation = own.pop("augmentation", True)
-    corpora = tuple(own.pop("corpora", settings["copies"]))
+    run = settings["training"] | {"augmentation": True, "corpora": settings["copies"]}
+    own = settings["variants"][variant] or {}
+    run |= {key: own[key] for key in OF_RUNS if key in own}
     try:
-        network = LocalizerConfig(**own)
-        return TrainingRun(augmentation=augmentation, corpora=corpora, network=network, **training)
+        network = LocalizerConfig(**{key: own[key] for key in own if key not in OF_RUNS})
+        return TrainingRun(**run | {"corpora": tuple(run["corpora"])}, network=network)
     except TypeError as error:
         raise ConfigError(f"params.yaml: localizer variant '{variant}': {error}") from error
 
@@ -92,17 +90,13 @@ def train_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
     torch.set_num_threads(1)
     run = training_run(params, variant)
     sources = load_sources(root, params, "train", run.corpora, run.augmentation)
-    key = digest(
-        [asdict(run), topic(params, "localizer")["share"], sources_hash(root, params, run.corpora)]
-    )
-    folder = root / "data" / "localizer"
-    state = _State(run, folder / "resume" / f"{variant}-{key}.pt")
-    share = _shares(sources, topic(params, "localizer")["share"])
+    of_corpus = topic(params, "localizer")["share"]
+    key = digest([asdict(run), of_corpus, sources_hash(root, params, run.corpora)])
+    state = _State(run, root / "data" / "localizer" / "resume" / f"{variant}-{key}.pt")
+    share = _shares(sources, of_corpus)
     remaining = range(state.step, run.updates)
-    bar = progress(remaining, total=len(remaining), label=f"train localizer {variant}")
-    for _ in bar:
-        batch = _batch(sources, share, run.chunks, state.rng)
-        state.update(*batch)
+    for _ in progress(remaining, total=len(remaining), label=f"train localizer {variant}"):
+        state.update(*_batch(sources, share, run.chunks, state.rng))
         if state.step % SAVE_EVERY == 0:
             state.save()
             log.info("%s: update %d, loss %.3f", variant, state.step, state.loss)

@@ -40,7 +40,7 @@ SHORTEST_AUDIO_S = 1.5  # the tuning estimate needs two windows of 0.74 s
 
 @dataclass(frozen=True)
 class DtwFeatures:
-    """What the alignment compares; frame k is centred on k / `FEATURE_RATE` seconds.
+    """What the alignment compares; frame k is centred on k / `rate` seconds.
 
     Attributes
     ----------
@@ -48,13 +48,21 @@ class DtwFeatures:
         Quantized chroma, C first.
     dlnco : np.ndarray [shape=(12, n_frames)]
         Decaying locally adaptive normalized chroma onsets.
+    rate : float
+        Frames per second by which time is counted.
     """
 
     chroma: np.ndarray
     dlnco: np.ndarray
+    rate: float = FEATURE_RATE
 
 
-def audio_features(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> DtwFeatures:
+def audio_features(
+    audio: np.ndarray,
+    sample_rate: int = SAMPLE_RATE,
+    rate: int = FEATURE_RATE,
+    true_clock: bool = True,
+) -> DtwFeatures:
     """Compute the features of a recording (the expensive part: do it once per recording).
 
     Parameters
@@ -63,6 +71,10 @@ def audio_features(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> DtwFeat
         Mono signal.
     sample_rate : int
         In Hz.
+    rate : int
+        Features per second asked of Sync Toolbox.
+    true_clock : bool
+        Count time by the rate that its whole hop gives, not by the one asked for.
 
     Returns
     -------
@@ -92,7 +104,7 @@ def audio_features(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> DtwFeat
     with contextlib.redirect_stdout(io.StringIO()):  # a dot per pitch even if not verbose
         tuning_cents = estimate_tuning(audio, FEATURE_SAMPLE_RATE)
         pitch = audio_to_pitch_features(
-            audio, FEATURE_SAMPLE_RATE, FEATURE_RATE, tuning_offset=tuning_cents
+            audio, FEATURE_SAMPLE_RATE, rate, tuning_offset=tuning_cents
         )
         peaks = audio_to_pitch_onset_features(
             audio, FEATURE_SAMPLE_RATE, tuning_offset=tuning_cents
@@ -100,12 +112,14 @@ def audio_features(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> DtwFeat
     chroma = quantize_chroma(pitch_to_chroma(pitch))
     if not chroma.any():
         raise InputError("recording is silent or far too soft; raise its level")
-    return DtwFeatures(
-        chroma, pitch_onset_features_to_DLNCO(peaks, chroma.shape[1], feature_rate=FEATURE_RATE)
-    )
+    counted = FEATURE_SAMPLE_RATE / int(FEATURE_SAMPLE_RATE / rate) if true_clock else rate
+    dlnco = pitch_onset_features_to_DLNCO(peaks, chroma.shape[1], feature_rate=counted)
+    return DtwFeatures(chroma, dlnco, counted)
 
 
-def note_features(notes: pd.DataFrame, duration_s: float | None = None) -> DtwFeatures:
+def note_features(
+    notes: pd.DataFrame, duration_s: float | None = None, rate: float = FEATURE_RATE
+) -> DtwFeatures:
     """Compute the features of a note table.
 
     Equal to Sync Toolbox's ``df_to_pitch_features`` and ``df_to_pitch_onset_features`` with what
@@ -117,6 +131,8 @@ def note_features(notes: pd.DataFrame, duration_s: float | None = None) -> DtwFe
         Note table.
     duration_s : float, optional
         Length of the features; by default and at least the last offset.
+    rate : float
+        Frames per second, that of the recording's features.
 
     Returns
     -------
@@ -137,25 +153,24 @@ def note_features(notes: pd.DataFrame, duration_s: float | None = None) -> DtwFe
     if notes["onset_s"].min() < 0:
         raise InputError("notes before 0 s; shift the MIDI file to start at 0")
     end_s = max(float(notes["offset_s"].max()), duration_s or 0.0)
-    n_frames = max(2, int(np.ceil(end_s * FEATURE_RATE)))
+    n_frames = max(2, int(np.ceil(end_s * rate)))
 
-    chroma = quantize_chroma(pitch_to_chroma(_pitch_features(notes, n_frames)))
+    chroma = quantize_chroma(pitch_to_chroma(_pitch_features(notes, n_frames, rate)))
     # A last note shorter than half a frame would round beyond the features.
     pitch = notes["pitch"].to_numpy()
-    time_ms = 1000 * np.minimum(notes["onset_s"].to_numpy(), (n_frames - 1) / FEATURE_RATE)
+    time_ms = 1000 * np.minimum(notes["onset_s"].to_numpy(), (n_frames - 1) / rate)
     height = notes["velocity"].to_numpy() / VELOCITY_SCALE
     peaks = {p: np.array([time_ms[pitch == p], height[pitch == p]]) for p in np.unique(pitch)}
-    return DtwFeatures(
-        chroma, pitch_onset_features_to_DLNCO(peaks, n_frames, feature_rate=FEATURE_RATE)
-    )
+    dlnco = pitch_onset_features_to_DLNCO(peaks, n_frames, feature_rate=rate)
+    return DtwFeatures(chroma, dlnco, rate)
 
 
-def _pitch_features(notes: pd.DataFrame, n_frames: int) -> np.ndarray:
+def _pitch_features(notes: pd.DataFrame, n_frames: int, rate: float) -> np.ndarray:
     """Velocity times the share of each two-hop window a note fills [shape=(128, n_frames)]."""
     pitch = notes["pitch"].to_numpy()
     # In hops; frame k's window is [k - 1, k + 1].
-    onset = notes["onset_s"].to_numpy() * FEATURE_RATE
-    offset = notes["offset_s"].to_numpy() * FEATURE_RATE
+    onset = notes["onset_s"].to_numpy() * rate
+    offset = notes["offset_s"].to_numpy() * rate
     first = np.floor(onset).astype(np.int64)
     last = np.minimum(np.floor(offset).astype(np.int64) + 1, n_frames - 1)
     count = np.maximum(last - first + 1, 0)
@@ -174,7 +189,7 @@ def warping_path(recording: DtwFeatures, score: DtwFeatures) -> np.ndarray:
     Parameters
     ----------
     recording, score : DtwFeatures
-        From `audio_features` and `note_features`.
+        From `audio_features` and `note_features`, of one rate.
 
     Returns
     -------
@@ -196,7 +211,7 @@ def warping_path(recording: DtwFeatures, score: DtwFeatures) -> np.ndarray:
                 score.chroma,
                 recording.dlnco,
                 score.dlnco,
-                input_feature_rate=FEATURE_RATE,
+                input_feature_rate=FEATURE_RATE,  # of anchors, which are not used
                 step_weights=np.array(STEP_WEIGHTS),
                 threshold_rec=LARGEST_RECTANGLE,
             )
@@ -206,7 +221,7 @@ def warping_path(recording: DtwFeatures, score: DtwFeatures) -> np.ndarray:
             f"DTW found no path between recording and notes ({lengths}); "
             "check that they hold the same piece"
         ) from error
-    return make_path_strictly_monotonic(path) / FEATURE_RATE
+    return make_path_strictly_monotonic(path) / recording.rate
 
 
 def map_onsets(path: np.ndarray, onset_s: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ note-level aligner, with its ablations after an underscore.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +22,15 @@ from ..crnn.checkpoints import load_checkpoint
 from ..crnn.decoding import place_notes
 from ..crnn.features import compute_features
 from ..crnn.inference import RecordingEncoder
+from ..io.placement import NOT_HEARD, Placement, placed
+from ..localizer.locate import locate
+from ..localizer.runner import WEIGHTS, load_runner
+from ..localizer.spectra import compute_spectra
 from .dtw import audio_features, map_notes, note_features, warping_path
-
-
-@dataclass(frozen=True)
-class Placement:
-    """What a method says of the notes it was given, in their row order.
-
-    Attributes
-    ----------
-    onset_s, offset_s : np.ndarray [shape=(n_notes,)]
-        A note moved by a network keeps its length.
-    confidence : np.ndarray [shape=(n_notes,), dtype=float32]
-        0 to 1; NaN where the method gives none.
-    placed : np.ndarray [shape=(n_notes,), dtype=bool]
-        False where the note keeps its input onset because the method lost it.
-    """
-
-    onset_s: np.ndarray
-    offset_s: np.ndarray
-    confidence: np.ndarray
-    placed: np.ndarray
-
 
 # Ablations of the localizer that need no other weights.
 DECODING_ABLATIONS = {"independent": {"joint": False}, "no_tendency": {"tendency": False}}
+HYBRID = "hybrid"
 Aligner = Callable[[pd.DataFrame], Placement]
 
 
@@ -72,73 +56,75 @@ def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str
     CheckpointError
         If its checkpoint is missing or of another variant.
     """
-    if method == "none":
-        return _keep
-    if method == "dtw":
-        recording = audio_features(audio)
-        return lambda notes: _keep(map_notes(warping_path(recording, note_features(notes)), notes))
-    if method.partition("_")[0] == "localizer":
-        return _localizer(method, audio, paths.root)
+    if method in METHODS:
+        return METHODS[method](audio)
+    family, _, ablation = method.partition("_")
+    if family == "localizer":
+        return prepare_localizer(audio, ablation, paths.root / "checkpoints" / "localizer")
     variant, _, trained_on = method.partition("_of_")
     if variant not in params["variants"]:
-        known = ["none", "dtw", "localizer", *params["variants"]]
+        known = [*METHODS, *params["variants"]]
         raise ConfigError(f"unknown method '{method}'; choose one of {', '.join(known)}")
     trained = replace(paths, corpus=trained_on) if trained_on else paths
-    return _network(variant, audio, trained, params)
+    return _prepare_network(variant, audio, trained, params)
 
 
 def _keep(notes: pd.DataFrame) -> Placement:
-    return Placement(
-        onset_s=notes["onset_s"].to_numpy(copy=True),
-        offset_s=notes["offset_s"].to_numpy(copy=True),
-        confidence=np.full(len(notes), np.nan, np.float32),
-        placed=np.ones(len(notes), bool),
-    )
+    return replace(placed(notes["onset_s"].to_numpy()), offset_s=notes["offset_s"].to_numpy())
 
 
-def _localizer(method: str, audio: np.ndarray, root: Path) -> Aligner:
-    from ..localizer.locate import locate
-    from ..localizer.runner import load_runner
-    from ..localizer.spectra import SAMPLE_RATE, compute_spectra
+def prepare_dtw(audio: np.ndarray) -> Aligner:
+    """Return Sync Toolbox on a recording (:mod:`.dtw`)."""
+    recording = audio_features(audio)
+    return lambda notes: _keep(map_notes(warping_path(recording, note_features(notes)), notes))
 
-    ablation = method.partition("_")[2]
+
+def prepare_localizer(audio: np.ndarray, ablation: str = "", folder: Path = WEIGHTS) -> Aligner:
+    """Return the note-level aligner on a recording.
+
+    Parameters
+    ----------
+    audio
+        Mono, 16 kHz.
+    ablation
+        One of `DECODING_ABLATIONS`, or a network of its own in `folder`.
+    """
     options = DECODING_ABLATIONS.get(ablation, {})
-    if ablation and not options:
-        runner = load_runner(ablation, root / "checkpoints" / "localizer")
-    else:
-        runner = load_runner()
-    spectra = compute_spectra(audio, SAMPLE_RATE)
+    runner = load_runner(ablation, folder) if ablation and not options else load_runner()
+    spectra = compute_spectra(audio)
 
     def place(notes: pd.DataFrame) -> Placement:
         try:
-            found = locate(spectra, notes, runner, **options)
+            return locate(spectra, notes, runner, **options)
         except InputError:  # taken for another piece: no note is placed
-            return replace(_keep(notes), placed=np.zeros(len(notes), bool))
-        length_s = (notes["offset_s"] - notes["onset_s"]).to_numpy()
-        return Placement(
-            found.onset_s,
-            found.onset_s + length_s,
-            found.confidence.astype(np.float32),
-            found.status != "not heard",
-        )
+            kept = _keep(notes)
+            return replace(kept, status=np.full(len(notes), NOT_HEARD, object))
 
     return place
 
 
-def _network(variant_name: str, audio: np.ndarray, paths: CorpusPaths, params: dict) -> Aligner:
-    variant = variant_config(params, variant_name)
-    path = paths.checkpoints / f"{variant_name}.safetensors"
-    model, info = load_checkpoint(path, expected=variant)
+def _prepare_network(
+    name: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str, Any]
+) -> Aligner:
+    variant = variant_config(params, name)
+    model, info = load_checkpoint(paths.checkpoints / f"{name}.safetensors", expected=variant)
     features = compute_features(audio, variant.representation, variant.fps)
     encoder = RecordingEncoder(model, features, variant.fps)
     max_shift_s = params["decoding"]["max_shift_ms"] / 1000.0
 
     def place(notes: pd.DataFrame) -> Placement:
         posterior = encoder.posterior(notes)
-        onset_s, confidence, placed = place_notes(
+        onset_s, confidence, heard = place_notes(
             notes, posterior, variant.fps, info.threshold, max_shift_s
         )
-        length_s = (notes["offset_s"] - notes["onset_s"]).to_numpy()
-        return Placement(onset_s, onset_s + length_s, confidence, placed)
+        return placed(onset_s, heard, confidence)
 
     return place
+
+
+# Those that need nothing but the recording.
+METHODS: dict[str, Callable[[np.ndarray], Aligner]] = {
+    "none": lambda audio: _keep,
+    "dtw": prepare_dtw,
+    "localizer": prepare_localizer,
+}

@@ -20,10 +20,9 @@ from ..common.errors import ConfigError, CorpusError
 from ..common.files import atomic_path
 from ..common.progress import progress
 from ..corpora.recordings import Recording, load_recording, read_index
-from ..corpora.timing_errors import conditions, generator, perturb
-from .placing import prepare
-
-HYBRID = "hybrid"
+from ..corpora.timing_errors import conditions, loose_notes
+from ..crnn.inference import use_one_thread
+from .placing import HYBRID, prepare
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2) -> Path:
@@ -103,12 +102,6 @@ def condition_plan(
     return plan
 
 
-def loose_notes(notes: pd.DataFrame, name: str, recording: str, params: dict) -> pd.DataFrame:
-    """Return `notes` with the timing errors of a condition, the same for every method."""
-    rng = generator(params["perturbation_seed"], recording, name)
-    return perturb(notes, conditions(params)[name], rng)
-
-
 def _predict_one(
     paths: CorpusPaths,
     params: dict[str, Any],
@@ -116,9 +109,7 @@ def _predict_one(
     recording: Recording,
     names: list[str],
 ) -> pd.DataFrame:
-    import torch
-
-    torch.set_num_threads(1)
+    use_one_thread()
     audio, notes = load_recording(paths.split("eval"), recording)
     align = prepare(HYBRID_VARIANT if method == HYBRID else method, audio, paths, params)
     warped = _warped_notes(paths, recording) if method == HYBRID else None
@@ -141,9 +132,9 @@ def _predict_one(
                     "onset_true_s": notes["onset_s"],
                     "onset_in_s": loose["onset_s"],
                     "onset_s": placement.onset_s,
-                    "offset_s": placement.offset_s,
+                    "offset_s": placement.ends_s(given),
                     "confidence": placement.confidence.astype(np.float32),
-                    "placed": placement.placed,
+                    "placed": placement.heard,
                 }
             )
         )

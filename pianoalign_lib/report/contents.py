@@ -1,117 +1,98 @@
-"""What a corpus's report shows: its notebooks, tables and figures, and who writes each of them."""
+"""What there is to show: ``results.yaml``, the one list of all tables and figures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-# Which notebook, which is also the name of its DVC stage, writes a table or figure.
-NOTEBOOK_TITLES = {
-    "01_data_preparation": "Corpus and preparation",
-    "02_training": "Network and training",
-    "03_ablations": "Ablations",
-    "04_dtw_comparison": "Comparison with DTW",
-    "05_real_recordings": "Real recordings, and the verdict on every claim",
-    "06_localizer": "The localizer beside other tools, and its ablations",
-}
-TABLES = {
-    "claims": "05_real_recordings",
-    "table1_corpus": "01_data_preparation",
-    "table1_error_size": "03_ablations",
-    "table2_architecture": "03_ablations",
-    "table3_representation": "03_ablations",
-    "table4_frame_rate": "03_ablations",
-    "table5_dtw": "04_dtw_comparison",
-    "table6_real": "05_real_recordings",
-    "table7_field": "06_localizer",
-    "table7_conditions": "06_localizer",
-    "table7_extra": "06_localizer",
-    "table8_localizer": "06_localizer",
-}
-# Studies that only a corpus with real recordings has; tables and figures of the notebook's stage.
-MAPS_TABLES = {
-    "table5_pianos": "04_dtw_comparison",
-    "sensitivity": "04_dtw_comparison",
-    "label_limit": "05_real_recordings",
-    "latency": "05_real_recordings",
-    "microphones": "05_real_recordings",
-    "scored_by_sound": "05_real_recordings",
-    "cross_corpus": "05_real_recordings",
-}
+import yaml
+
+from ..common.config import project_root
+from ..common.errors import ConfigError
+
+FILE = "results.yaml"
 
 
-@dataclass(frozen=True)
-class ShownFigure:
-    """A figure of the report: who writes it, what it shows, and the same for who cannot see it."""
+@dataclass(frozen=True, kw_only=True)
+class TableEntry:
+    """A table: the notebook (and DVC stage) that writes it, its number, what it shows.
+
+    `corpora` are those that have it; none means all of them.
+    """
 
     notebook: str
+    shows: str
+    number: str = ""
+    corpora: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureEntry(TableEntry):
+    """A figure: also what the report says with it, and the same for those who cannot see it."""
+
     title: str
     caption: str
     alt: str
 
 
-FIGURES = {
-    "figure1_architecture": ShownFigure(
-        "02_training",
-        "Figure 1. The network.",
-        "Unaligned piano roll and spectrogram each pass a convolutional branch; a recurrent layer "
-        "reads both, and a dense layer gives the probability that a key sounds, per frame.",
-        "Block diagram of the CRNN, from the two inputs to the aligned piano roll.",
-    ),
-    "training_curves": ShownFigure(
-        "02_training",
-        "Training.",
-        "Loss and validation accuracy of every variant by epoch, from the committed training logs.",
-        "Line plots of loss and validation accuracy against the epoch, a line per variant.",
-    ),
-    "figure2_pianorolls": ShownFigure(
-        "04_dtw_comparison",
-        "Figure 2. Piano rolls over the CQT.",
-        "The unaligned input, what the CRNN predicts, and the true notes, for a few seconds of a "
-        "test recording.",
-        "Three panels of coloured notes over a grey spectrogram: unaligned, predicted, aligned.",
-    ),
-    "figure3_tempo": ShownFigure(
-        "04_dtw_comparison",
-        "Figure 3. Onset error against tempo deviation.",
-        "Median onset error when the MIDI plays up to 20 % too slow or too fast; the line marks "
-        "40 ms.",
-        "Line plot of the median onset error in milliseconds, on a logarithmic scale, against a "
-        "tempo deviation from −20 to +20 percent, a line per method.",
-    ),
-    "figure4_field": ShownFigure(
-        "06_localizer",
-        "Figure 4. Accuracy against speed.",
-        "Every tool of table 7: notes within 10 ms of the true onset against its speed on one "
-        "core. Hollow markers: each recording’s median error removed.",
-        "Scatter plots of accuracy against speed, on a logarithmic scale, a marker per tool and a "
-        "panel per test set.",
-    ),
-    "figure_reliability": ShownFigure(
-        "06_localizer",
-        "What the localizer’s confidence is worth.",
-        "The share of notes that are right within 10 ms against the confidence that the localizer "
-        "gave them, in ten bins, and below how many notes fall into each.",
-        "Line plot of the share of right notes against confidence, a line per test set, beside the "
-        "diagonal; below it a histogram of the confidence.",
-    ),
-}
-MAPS_FIGURES = {
-    "figure_latency": ShownFigure(
-        "05_real_recordings",
-        "The limit set by the labels.",
-        "How long after its label a note sounds, by velocity: the Disklavier with close and with "
-        "ambient microphones, and the software pianos for comparison.",
-        "Plots of the delay between label and sound in milliseconds against MIDI velocity, for "
-        "both microphones and the software pianos.",
-    ),
-}
+@dataclass(frozen=True)
+class Contents:
+    """The notebooks (name → title) and what they write, by name."""
+
+    notebooks: dict[str, str]
+    tables: dict[str, TableEntry]
+    figures: dict[str, FigureEntry]
+
+    def readme_table(self) -> str:
+        """Return README's list of tables and figures; a star marks what some corpora lack."""
+        lines = ["| | Content | Notebook and DVC stage | File |", "|---|---|---|---|"]
+        for notebook in self.notebooks:
+            for name, entry in (self.tables | self.figures).items():
+                if entry.notebook == notebook:
+                    number = (entry.number or "–") + (" *" if entry.corpora else "")
+                    lines.append(f"| {number} | {entry.shows} | `{notebook}` | `{name}` |")
+        return "\n".join(lines) + "\n"
 
 
-def corpus_tables(corpus: str) -> dict[str, str]:
-    """Return the tables of a corpus, each with the notebook that writes it."""
-    return TABLES | (MAPS_TABLES if corpus == "maps" else {})
+def read_contents(root: Path | None = None, corpus: str = "") -> Contents:
+    """Return what ``results.yaml`` lists, or what of it a corpus has.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or has a wrong or missing key.
+    """
+    path = (root or project_root()) / FILE
+    found = Contents({}, {}, {})
+    try:
+        for notebook, listed in yaml.safe_load(path.read_text(encoding="utf-8")).items():
+            _add(found, corpus, notebook, **listed)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{path}: cannot be read ({reason}); restore it from git") from error
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(f"{path}: {error}; restore it from git") from error
+    return found
 
 
-def corpus_figures(corpus: str) -> dict[str, ShownFigure]:
-    """Return the figures of a corpus."""
-    return FIGURES | (MAPS_FIGURES if corpus == "maps" else {})
+def _add(
+    found: Contents,
+    corpus: str,
+    notebook: str,
+    *,
+    title: str,
+    tables: Mapping[str, dict[str, Any]] | None = None,
+    figures: Mapping[str, dict[str, Any]] | None = None,
+) -> None:
+    """Add what a notebook writes for a corpus (for any, if it is "")."""
+    found.notebooks[notebook] = title
+    for name, keys in (tables or {}).items():
+        entry = TableEntry(notebook=notebook, **keys)
+        if corpus in ("", *(entry.corpora or [corpus])):
+            found.tables[name] = entry
+    for name, keys in (figures or {}).items():
+        figure = FigureEntry(notebook=notebook, **keys)
+        if corpus in ("", *(figure.corpora or [corpus])):
+            found.figures[name] = figure

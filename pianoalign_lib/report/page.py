@@ -5,17 +5,19 @@ It shows what the notebooks wrote and computes nothing, so equal files make an e
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+
+from markupsafe import Markup
 
 from ..common.config import CorpusPaths, corpus_paths
 from ..common.errors import PianoAlignError
 from ..common.files import write_text
-from ..common.html_page import bullet_list, escape, figure_card, page, table_card
-from ..tables.markdown import ShownTable, read_markdown_table
-from .contents import NOTEBOOK_TITLES, ShownFigure, corpus_figures, corpus_tables
+from ..common.html_page import Card, ShownPicture, ShownTable, embedded, link, page
+from .contents import FigureEntry, read_contents
 
-PAPER = "Murgul et al., arXiv 2506.22237"
 CORPORA = {
     "maps": "the paper’s own data: software pianos and a real Disklavier",
     "demo": "built from public packages; no real recordings",
@@ -35,30 +37,53 @@ def build_report(corpus: str, root: Path | None = None) -> Path:
         If a table, figure or notebook is missing or unreadable (the message names the stage that
         makes it), or if the tables were made from different states of the corpus or library.
     """
-    paths, stages = corpus_paths(corpus, root), corpus_tables(corpus)
-    tables = {name: _read_table(paths, name, stage) for name, stage in stages.items()}
-    shared = _shared_provenance(paths, tables)
-    for name in NOTEBOOK_TITLES:
+    paths = corpus_paths(corpus, root)
+    contents = read_contents(paths.root, corpus)
+    tables = {
+        name: _read_table(_table_file(paths, name, entry.notebook, "json"))
+        for name, entry in contents.tables.items()
+    }
+    provenance = _shared_provenance(paths, tables)
+    forms = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+    cards = {
+        name: Card(name, table, _links(f"tables/{name}", contents.tables[name].notebook, forms))
+        for name, table in tables.items()
+    }
+    figures = [_figure_card(paths, name, entry) for name, entry in contents.figures.items()]
+    for name in contents.notebooks:
         _existing(paths, paths.results / "notebooks" / f"{name}.ipynb", name)
-    cards = {name: _table_card(name, table, stages[name]) for name, table in tables.items()}
-    figures = corpus_figures(corpus).items()
-    sections = [
-        ("Claims", cards.pop("claims")),
-        ("Tables", "".join(cards.values())),
-        ("Figures", "".join(_figure_card(paths, name, shown) for name, shown in figures)),
-        ("Notebooks", _notebook_list()),
+    notebooks = [
+        Markup("{}: {}").format(link(f"notebooks/{name}.ipynb", name), title)
+        for name, title in contents.notebooks.items()
     ]
-    footer = f"<h2>Provenance</h2>\n{bullet_list(shared)}"
+    sections = {
+        "Claims": [cards.pop("claims")],
+        "Tables": list(cards.values()),
+        "Figures": figures,
+        "Notebooks, executed": [Card("notebooks", notebooks)],
+    }
     target = paths.results / "report.html"
     title = f"Audio-to-MIDI alignment: results on the corpus “{corpus}”"
-    intro = _intro(tables["claims"]) + _corpora(corpus)
-    write_text(target, page(title, intro, sections, footer))
+    write_text(target, page(title, _intro(corpus, tables["claims"]), sections, provenance))
     return target
 
 
-def _read_table(paths: CorpusPaths, name: str, stage: str) -> ShownTable:
-    path = _existing(paths, paths.results / "tables" / f"{name}.md", stage)
-    return read_markdown_table(path)
+def markdown_tables(corpus: str, root: Path | None = None) -> str:
+    """Return all tables of a corpus as Markdown, in the order of ``results.yaml``.
+
+    Raises
+    ------
+    PianoAlignError
+        If a table is missing (the message names the stage that makes it).
+    """
+    paths = corpus_paths(corpus, root)
+    tables = read_contents(paths.root, corpus).tables
+    files = [_table_file(paths, name, entry.notebook, "md") for name, entry in tables.items()]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def _table_file(paths: CorpusPaths, name: str, stage: str, suffix: str) -> Path:
+    return _existing(paths, paths.results / "tables" / f"{name}.{suffix}", stage)
 
 
 def _existing(paths: CorpusPaths, path: Path, stage: str) -> Path:
@@ -69,19 +94,22 @@ def _existing(paths: CorpusPaths, path: Path, stage: str) -> Path:
     return path
 
 
+def _read_table(path: Path) -> ShownTable:
+    try:
+        return ShownTable(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise PianoAlignError(f"{path}: holds no whole table; run its notebook again") from error
+
+
 def _shared_provenance(paths: CorpusPaths, tables: Mapping[str, ShownTable]) -> list[str]:
     """Return the provenance lines common to all tables; refuse tables that do not fit together."""
-    first_name, first = next(iter(tables.items()))
-    for name, table in tables.items():
-        for start in SHARED_LINES:
-            lines = [
-                [line for line in each.provenance if line.startswith(start)]
-                for each in (first, table)
-            ]
-            if lines[0] != lines[1]:
+    (first_name, first), *others = tables.items()
+    for name, table in others:
+        for line in sorted(set(first.provenance) ^ set(table.provenance)):
+            if line.startswith(SHARED_LINES):
                 raise PianoAlignError(
                     f"{paths.results / 'tables'}: {first_name} and {name} differ in their "
-                    f"'{start}' line; run dvc repro to make both anew"
+                    f"'{line.split()[0]}' line; run dvc repro to make both anew"
                 )
     return [
         line
@@ -90,64 +118,43 @@ def _shared_provenance(paths: CorpusPaths, tables: Mapping[str, ShownTable]) -> 
     ]
 
 
-def _intro(claims: ShownTable) -> str:
-    verdict = claims.headers.index("Verdict") if "Verdict" in claims.headers else -1
-    verdicts = [row[verdict] for row in claims.rows]
-    counts = ", ".join(f"{verdicts.count(text)} {text}" for text in dict.fromkeys(verdicts))
-    return (
-        f"<p>A reproduction of {escape(PAPER)}: a network that moves the notes of a loosely timed "
-        "MIDI file to where a recording has them, compared with dynamic time warping (DTW).</p>\n"
-        f"<p>Of the paper’s {len(verdicts)} claims: {escape(counts)}. Accuracy is the share of "
-        "notes whose onset lies within a tolerance of the true one; square brackets hold a 95 % "
-        "interval.</p>"
-    )
-
-
-def _corpora(shown: str) -> str:
-    """Return links to the reports of all corpora, the paper's own first."""
-    items = [
-        f"<strong>{escape(name)}</strong>"
-        if name == shown
-        else _link(f"../{name}/report.html", name)
-        for name in CORPORA
+def _intro(corpus: str, claims: ShownTable) -> list[str]:
+    verdicts = [row[claims.headers.index("Verdict")] for row in claims.rows]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in Counter(verdicts).items())
+    corpora = [
+        Markup("{} ({})").format(
+            Markup("<strong>{}</strong>").format(name)
+            if name == corpus
+            else link(f"../{name}/report.html", name),
+            about,
+        )
+        for name, about in CORPORA.items()
     ]
-    texts = [f"{item} ({escape(text)})" for item, text in zip(items, CORPORA.values(), strict=True)]
-    return f"\n<p>Corpora: {' · '.join(texts)}.</p>"
-
-
-def _table_card(name: str, table: ShownTable, notebook: str) -> str:
-    links = [
-        _link(f"tables/{name}.{suffix}", label)
-        for suffix, label in (("csv", "CSV"), ("md", "Markdown"), ("tex", "LaTeX"))
+    return [
+        "A reproduction of Murgul et al., arXiv 2506.22237: a network that moves the notes of a "
+        "loosely timed MIDI file to where a recording has them, compared with dynamic time warping "
+        "(DTW).",
+        f"Of the paper’s {len(verdicts)} claims: {counts}. Accuracy is the share of notes whose "
+        "onset lies within a tolerance of the true one; square brackets hold a 95 % interval.",
+        Markup("Corpora: {}.").format(Markup(" · ").join(corpora)),
     ]
-    return table_card(name, table, f"{' · '.join(links)} · {_notebook_link(notebook)}")
 
 
-def _figure_card(paths: CorpusPaths, name: str, shown: ShownFigure) -> str:
-    picture = _existing(paths, paths.figures / f"{name}.svg", shown.notebook)
+def _figure_card(paths: CorpusPaths, name: str, entry: FigureEntry) -> Card:
+    picture = _existing(paths, paths.figures / f"{name}.svg", entry.notebook)
+    kind = "svg+xml"
     if picture.stat().st_size > SHOWN_SVG_BYTES:
-        picture = _existing(paths, paths.figures / f"{name}.png", shown.notebook)
-    links = [
-        _link(f"../../figures/{paths.corpus}/{name}.{suffix}", label)
-        for suffix, label in (("svg", "SVG"), ("pdf", "PDF"), ("png", "PNG"), ("csv", "Data"))
-        if suffix != "csv" or (paths.figures / f"{name}.csv").is_file()
-    ]
-    files = f"{' · '.join(links)} · {_notebook_link(shown.notebook)}"
-    caption = f"<strong>{escape(shown.title)}</strong> {escape(shown.caption)}"
-    return figure_card(name, picture, shown.alt, caption, files)
+        picture, kind = _existing(paths, picture.with_suffix(".png"), entry.notebook), "png"
+    title = f"{entry.number}. {entry.title}" if entry.number else entry.title
+    source = embedded(picture.read_bytes(), kind)
+    forms = {"svg": "SVG", "pdf": "PDF", "png": "PNG"}
+    if (paths.figures / f"{name}.csv").is_file():
+        forms["csv"] = "Data"
+    links = _links(f"../../figures/{paths.corpus}/{name}", entry.notebook, forms)
+    return Card(name, ShownPicture(source, entry.alt, title, entry.caption), links)
 
 
-def _notebook_list() -> str:
-    items = "".join(
-        f"<li>{_link(f'notebooks/{name}.ipynb', name)}: {escape(title)}</li>\n"
-        for name, title in NOTEBOOK_TITLES.items()
-    )
-    return f'<div class="card"><p>Executed, with all outputs:</p>\n<ul>\n{items}</ul></div>\n'
-
-
-def _notebook_link(name: str) -> str:
-    return f"notebook {_link(f'notebooks/{name}.ipynb', name)}"
-
-
-def _link(target: str, text: str) -> str:
-    return f'<a href="{escape(target)}">{escape(text)}</a>'
+def _links(file: str, notebook: str, forms: Mapping[str, str]) -> list[Markup]:
+    """Return links to a table's or figure's files and to the notebook that writes them."""
+    files = [link(f"{file}.{suffix}", text) for suffix, text in forms.items()]
+    return [*files, Markup("notebook {}").format(link(f"notebooks/{notebook}.ipynb", notebook))]

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..common.config import CorpusPaths, variant_config
 from ..corpora.recordings import Recording, load_recording
+from ..corpora.timing_errors import loose_notes
 from ..crnn.checkpoints import load_checkpoint
 from ..crnn.features import compute_features
 from ..crnn.inference import RecordingEncoder
 from ..io.notes import piano_roll
-from ..methods.predict import loose_notes
 
 
 @dataclass(frozen=True)

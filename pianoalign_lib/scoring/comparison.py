@@ -6,7 +6,6 @@ makes a recording hard for either cancels out of their difference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,6 @@ from numpy.typing import NDArray
 
 from ..common.errors import PianoAlignError
 from . import bootstrap
-from .metrics import count_hits
-from .prediction_frames import groups
 
 
 class Comparison(NamedTuple):
@@ -34,44 +31,6 @@ class Comparison(NamedTuple):
     relative: float
     relative_lo: float
     relative_hi: float
-    n_recordings: int
-    n_notes: int
-
-
-_Counts = dict[str, tuple[int, int]]  # recording → (hits, notes)
-
-
-def compare(
-    predictions: pd.DataFrame,
-    a: str,
-    b: str,
-    condition: str,
-    tolerance_ms: float,
-    *,
-    test_set: str = "test",
-    calibrated: bool = False,
-    samples: int = bootstrap.SAMPLES,
-    seed: int = bootstrap.SEED,
-) -> Comparison:
-    """Compare the accuracy of methods `a` and `b`, from per-note predictions.
-
-    Raises
-    ------
-    PianoAlignError
-        If either method was not run, or on other recordings or notes than the other.
-    """
-    wanted = predictions[
-        (predictions["test_set"] == test_set)
-        & (predictions["condition"] == condition)
-        & predictions["method"].isin([a, b])
-    ]
-    counts: dict[str, _Counts] = {a: {}, b: {}}
-    for key, recordings in groups(wanted) if len(wanted) else ():
-        for part in recordings:
-            errors = part.calibrated().errors_s if calibrated else part.errors_s
-            hits = int(count_hits(errors, [tolerance_ms])[0])
-            counts[key["method"]][part.name] = (hits, len(errors))
-    return _compare(counts[a], counts[b], f"{a} and {b} under {condition}", samples, seed)
 
 
 def compare_scores(
@@ -86,35 +45,24 @@ def compare_scores(
     samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
 ) -> Comparison:
-    """As :func:`compare`, from the frame (or file) of ``metrics.evaluate_per_recording``."""
-    column = f"acc_{tolerance_ms:g}ms"
-    if column not in per_recording.columns:
-        raise PianoAlignError(
-            f"{tolerance_ms:g} ms is not among the tolerances that were evaluated"
-        )
-    wanted = per_recording[
-        (per_recording["test_set"] == test_set)
-        & (per_recording["condition"] == condition)
-        & (per_recording["calibrated"] == calibrated)
-    ]
-    counts: list[_Counts] = []
-    for method in (a, b):
-        rows = wanted[wanted["method"] == method]
-        notes = rows["n_notes"].to_numpy(int)
-        hits = np.rint(rows[column].to_numpy(float) * notes).astype(int)
-        pairs = zip(hits.tolist(), notes.tolist(), strict=True)
-        counts.append(dict(zip(rows["recording"], pairs, strict=True)))
-    return _compare(counts[0], counts[1], f"{a} and {b} under {condition}", samples, seed)
+    """Compare the accuracy of methods `a` and `b`, given ``metrics_per_recording.csv``.
 
-
-def _compare(a: _Counts, b: _Counts, what: str, samples: int, seed: int) -> Comparison:
-    if not a or not b:
-        raise PianoAlignError(f"cannot compare {what}: one of them was not run")
-    if _notes(a) != _notes(b):
-        raise PianoAlignError(f"cannot compare {what}: they were run on different notes")
-    names = sorted(a)
-    notes = np.array([a[name][1] for name in names])
-    hits_a, hits_b = (np.array([part[name][0] for name in names]) for part in (a, b))
+    Raises
+    ------
+    PianoAlignError
+        If either method was not run, or on other recordings or notes than the other, or the
+        tolerance was not evaluated.
+    """
+    notes, hits_a, hits_b = _counts(
+        per_recording[
+            (per_recording["test_set"] == test_set)
+            & (per_recording["condition"] == condition)
+            & (per_recording["calibrated"] == calibrated)
+        ],
+        (a, b),
+        tolerance_ms,
+        f"cannot compare {a} and {b} under {condition}",
+    )
     share_a, share_b = hits_a.sum() / notes.sum(), hits_b.sum() / notes.sum()
     lo = hi = relative_lo = relative_hi = float("nan")
     if len(notes) > 1:
@@ -134,13 +82,25 @@ def _compare(a: _Counts, b: _Counts, what: str, samples: int, seed: int) -> Comp
         relative=float(_gain(share_a, share_b)),
         relative_lo=relative_lo,
         relative_hi=relative_hi,
-        n_recordings=len(notes),
-        n_notes=int(notes.sum()),
     )
 
 
-def _notes(counts: Mapping[str, tuple[int, int]]) -> dict[str, int]:
-    return {name: notes for name, (_, notes) in counts.items()}
+def _counts(
+    rows: pd.DataFrame, methods: tuple[str, str], tolerance_ms: float, refusal: str
+) -> list[NDArray[np.int64]]:
+    """Return the recordings' notes and the hits of either method, recordings by name."""
+    column = f"acc_{tolerance_ms:g}ms"
+    if column not in rows.columns:
+        raise PianoAlignError(
+            f"{tolerance_ms:g} ms is not among the tolerances that were evaluated"
+        )
+    a, b = (rows[rows["method"] == name].set_index("recording").sort_index() for name in methods)
+    if a.empty or b.empty:
+        raise PianoAlignError(f"{refusal}: one of them was not run")
+    if not a["n_notes"].equals(b["n_notes"]):
+        raise PianoAlignError(f"{refusal}: they were run on different notes")
+    notes = a["n_notes"].to_numpy(int)
+    return [notes, *(np.rint(part[column].to_numpy(float) * notes).astype(int) for part in (a, b))]
 
 
 def _gain(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..common.config import CorpusPaths, topic
 from ..common.errors import CorpusError
-from ..common.files import atomic_path
 from .metrics import evaluate_all
+from .scores import write_scores
 
 METRICS = "metrics.csv"
 PER_RECORDING = "metrics_per_recording.csv"
@@ -37,22 +37,20 @@ def load_predictions(paths: CorpusPaths) -> pd.DataFrame:
 
 
 def write_metrics(paths: CorpusPaths, params: dict[str, Any]) -> tuple[Path, Path]:
-    """Score all predictions of a corpus and write both metrics files.
+    """Score all predictions of a corpus; write ``metrics.csv`` and ``metrics_per_recording.csv``.
 
     Returns
     -------
     tuple of Path
-        ``metrics.csv`` (pooled, with intervals) and ``metrics_per_recording.csv``.
+        The two files: pooled with intervals, and per recording.
     """
     settings = topic(params, "evaluation")
-    frames = evaluate_all(
+    pooled, per_recording = evaluate_all(
         load_predictions(paths),
         settings["tolerances_ms"],
         settings["bootstrap"]["samples"],
         settings["bootstrap"]["seed"],
     )
-    targets = (paths.results / METRICS, paths.results / PER_RECORDING)
-    for frame, target in zip(frames, targets, strict=True):
-        with atomic_path(target) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
-    return targets
+    write_scores(paths.results / METRICS, pooled)
+    write_scores(paths.results / PER_RECORDING, per_recording)
+    return paths.results / METRICS, paths.results / PER_RECORDING

@@ -1,9 +1,6 @@
 """Scores of stored per-note predictions.
 
-Conventions
------------
-Input is a *prediction frame*: one row per (test_set, method, condition, recording, note) with the
-columns of :data:`.prediction_frames.COLUMNS`. Times are in seconds, tolerances in
+Input is a *prediction frame* (:mod:`.prediction_frames`). Times are in seconds, tolerances in
 milliseconds, shares between 0 and 1. The identity of every note is known, so nothing is matched:
 the error of a note is ``onset_s - onset_true_s``, positive when it is late. A note the method could
 not place carries its input onset and counts like any other.
@@ -30,26 +27,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import bootstrap
-from .prediction_frames import Recording, groups, validate_predictions
+from .prediction_frames import Recording, groups
 
 TOLERANCES_MS = (5, 10, 20, 25, 30, 40, 50, 100)
 EPSILON_S = 1e-9
-
-__all__ = [
-    "TOLERANCES_MS",
-    "accuracy",
-    "count_hits",
-    "evaluate",
-    "evaluate_all",
-    "evaluate_per_recording",
-    "onset_f1",
-    "validate_predictions",
-]
-
-
-def accuracy(errors_s: NDArray[np.float64], tolerance_ms: float) -> float:
-    """Share of errors (seconds) within the tolerance, its bound included; 0 without any note."""
-    return float(count_hits(errors_s, [tolerance_ms])[0]) / max(len(errors_s), 1)
 
 
 def onset_f1(
@@ -71,12 +52,8 @@ def onset_f1(
     """
     matched = 0
     for value in np.unique(pitch):
-        chosen = pitch == value
-        reference, estimate = (
-            # Only the onsets are looked at; mir_eval takes intervals.
-            np.column_stack([onset[chosen], onset[chosen] + 0.1])
-            for onset in (onset_true_s, onset_s)
-        )
+        # mir_eval takes intervals, of which only the first column is looked at: the onset.
+        reference, estimate = (onset[pitch == value, None] for onset in (onset_true_s, onset_s))
         matched += len(
             mir_eval.transcription.match_note_onsets(
                 reference, estimate, onset_tolerance=tolerance_s
@@ -92,26 +69,8 @@ def evaluate(
     bootstrap_samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
 ) -> pd.DataFrame:
-    """Score predictions: one row per (test_set, method, condition, calibrated).
-
-    Columns: n_recordings, n_notes, lost_share, median_abs_error_s, mean_abs_error_s, bias_s (median
-    signed error), onset_f1_50ms (mean over recordings), and per tolerance T acc_{T}ms (pooled),
-    acc_{T}ms_mean (over recordings), acc_{T}ms_lo and acc_{T}ms_hi (interval of the pooled value;
-    NaN when there is only one recording).
-
-    Raises
-    ------
-    PianoAlignError
-        If the predictions are invalid (:func:`validate_predictions`).
-    """
+    """Return the first frame of :func:`evaluate_all`, pooled over recordings."""
     return evaluate_all(predictions, tolerances_ms, bootstrap_samples, seed)[0]
-
-
-def evaluate_per_recording(
-    predictions: pd.DataFrame, tolerances_ms: Sequence[float] = TOLERANCES_MS
-) -> pd.DataFrame:
-    """Score every recording by itself: as :func:`evaluate`, without means and intervals."""
-    return evaluate_all(predictions, tolerances_ms, bootstrap_samples=1)[1]
 
 
 def evaluate_all(
@@ -120,19 +79,35 @@ def evaluate_all(
     bootstrap_samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the frames of :func:`evaluate` and :func:`evaluate_per_recording` in one pass."""
+    """Score predictions, pooled and recording by recording.
+
+    Returns
+    -------
+    pooled : DataFrame
+        One row per (test_set, method, condition, calibrated). Columns: n_recordings, n_notes,
+        lost_share, median_abs_error_s, mean_abs_error_s, bias_s (median signed error),
+        onset_f1_50ms (mean over recordings), and per tolerance T acc_{T}ms (pooled), acc_{T}ms_mean
+        (over recordings), acc_{T}ms_lo and acc_{T}ms_hi (interval of the pooled value; NaN when
+        there is only one recording).
+    per_recording : DataFrame
+        The same, with recording and performance, without means and intervals.
+
+    Raises
+    ------
+    PianoAlignError
+        If the predictions are invalid (:func:`.prediction_frames.validate_predictions`).
+    """
     summary, single = [], []
     for key, recordings in groups(predictions):
         for calibrated in (False, True):
-            scored = [part.calibrated() for part in recordings] if calibrated else recordings
+            parts = [part.calibrated() for part in recordings] if calibrated else recordings
             label = {**key, "calibrated": calibrated}
-            rows = [
-                {**label, "recording": part.name, "performance": part.performance}
-                | _scores(part, tolerances_ms)
-                for part in scored
+            rows = [_scores(part, tolerances_ms) for part in parts]
+            single += [
+                {**label, "recording": part.name, "performance": part.performance, **row}
+                for part, row in zip(parts, rows, strict=True)
             ]
-            single += rows
-            summary.append(label | _pooled(scored, rows, tolerances_ms, bootstrap_samples, seed))
+            summary.append(label | _pooled(parts, rows, tolerances_ms, bootstrap_samples, seed))
     return pd.DataFrame(summary), pd.DataFrame(single)
 
 
@@ -153,24 +128,21 @@ def _errors(errors_s: NDArray[np.float64], placed: NDArray[np.bool_]) -> dict[st
 
 
 def _scores(part: Recording, tolerances_ms: Sequence[float]) -> dict[str, float]:
+    found_s = part.onset_true_s + part.errors_s
     hits = count_hits(part.errors_s, tolerances_ms)
-    return (
-        _errors(part.errors_s, part.placed)
-        | {
-            "onset_f1_50ms": onset_f1(
-                part.pitch, part.onset_true_s, part.onset_true_s + part.errors_s
-            )
-        }
-        | {
+    return {
+        **_errors(part.errors_s, part.placed),
+        "onset_f1_50ms": onset_f1(part.pitch, part.onset_true_s, found_s),
+        **{
             f"acc_{ms:g}ms": hit / len(part.errors_s)
             for ms, hit in zip(tolerances_ms, hits, strict=True)
-        }
-    )
+        },
+    }
 
 
 def _pooled(
     parts: list[Recording],
-    rows: list[dict],
+    rows: list[dict[str, float]],
     tolerances_ms: Sequence[float],
     samples: int,
     seed: int,
@@ -178,11 +150,9 @@ def _pooled(
     notes = np.array([len(part.errors_s) for part in parts])
     hits = np.stack([count_hits(part.errors_s, tolerances_ms) for part in parts])
     lo, hi = bootstrap.interval(hits, notes, samples, seed)
-    pooled = _errors(
-        np.concatenate([part.errors_s for part in parts]),
-        np.concatenate([part.placed for part in parts]),
-    )
-    scores = {"n_recordings": len(parts), **pooled}
+    errors_s = np.concatenate([part.errors_s for part in parts])
+    placed = np.concatenate([part.placed for part in parts])
+    scores = {"n_recordings": len(parts), **_errors(errors_s, placed)}
     scores["onset_f1_50ms"] = float(np.mean([row["onset_f1_50ms"] for row in rows]))
     for index, ms in enumerate(tolerances_ms):
         name = f"acc_{ms:g}ms"

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from ..common.errors import PianoAlignError
 
-GROUP = ["test_set", "method", "condition"]
-COLUMNS = [
-    *GROUP, "recording", "performance", "note_id", "pitch",
+_GROUP = ["test_set", "method", "condition"]
+_COLUMNS = [
+    *_GROUP, "recording", "performance", "note_id", "pitch",
     "onset_true_s", "onset_in_s", "onset_s", "placed",
 ]  # fmt: skip
 _TIMES = ["onset_true_s", "onset_in_s", "onset_s"]
-_NOTE = [*GROUP, "recording", "note_id"]
+_NOTE = [*_GROUP, "recording", "note_id"]
 
 
 def validate_predictions(predictions: pd.DataFrame) -> None:
@@ -33,29 +33,28 @@ def validate_predictions(predictions: pd.DataFrame) -> None:
         If the frame is empty, lacks a column, has a missing value, a time that is not finite, or
         the same note twice within (test_set, method, condition, recording).
     """
-    missing = [column for column in COLUMNS if column not in predictions.columns]
+    missing = [column for column in _COLUMNS if column not in predictions.columns]
     if missing:
         raise PianoAlignError(
             f"predictions lack the column {', '.join(missing)}; run predict again"
         )
     if predictions.empty:
         raise PianoAlignError("predictions hold no note; run predict again")
-    for column in COLUMNS:
-        if predictions[column].isna().any():
+    for column in _COLUMNS:
+        unknown = predictions[predictions[column].isna()]
+        if len(unknown):
             raise PianoAlignError(
-                f"predictions have a missing value in {column} ({_first(predictions, column)}); "
+                f"predictions have a missing value in {column} (recording "
+                f"{unknown['recording'].iloc[0]}, note_id {unknown['note_id'].iloc[0]}); "
                 "run predict again"
             )
     for column in _TIMES:
         if not np.isfinite(predictions[column].to_numpy(float)).all():
             raise PianoAlignError(f"predictions have a time in {column} that is not finite")
-    repeated = predictions.duplicated(_NOTE)
-    if repeated.any():
-        row = predictions.loc[repeated, _NOTE].iloc[0]
-        raise PianoAlignError(
-            "predictions hold a note more than once: "
-            + ", ".join(f"{name} {value}" for name, value in row.items())
-        )
+    repeated = predictions.loc[predictions.duplicated(_NOTE), _NOTE]
+    if len(repeated):
+        note = ", ".join(f"{name} {value}" for name, value in repeated.iloc[0].items())
+        raise PianoAlignError(f"predictions hold a note more than once: {note}")
 
 
 @dataclass(frozen=True)
@@ -78,13 +77,13 @@ def groups(predictions: pd.DataFrame) -> Iterator[tuple[dict[str, str], list[Rec
     """Validate, then yield each (test_set, method, condition) and its recordings, in order."""
     validate_predictions(predictions)
     # The order of rows decides nothing, not even the last bit of a sum.
-    ordered = predictions.sort_values([*GROUP, "recording", "note_id"], kind="stable")
-    for key, group in ordered.groupby(GROUP, sort=True, observed=True):
+    ordered = predictions.sort_values(_NOTE, kind="stable")
+    for key, group in ordered.groupby(_GROUP, sort=True, observed=True):
         parts = [
             _recording(str(name), part)
             for name, part in group.groupby("recording", sort=True, observed=True)
         ]
-        yield dict(zip(GROUP, map(str, key), strict=True)), parts
+        yield dict(zip(_GROUP, map(str, key), strict=True)), parts
 
 
 def _recording(name: str, notes: pd.DataFrame) -> Recording:
@@ -97,8 +96,3 @@ def _recording(name: str, notes: pd.DataFrame) -> Recording:
         errors_s=notes["onset_s"].to_numpy(float) - true,
         placed=notes["placed"].to_numpy(bool),
     )
-
-
-def _first(predictions: pd.DataFrame, column: str) -> str:
-    row = predictions.loc[predictions[column].isna()].iloc[0]
-    return ", ".join(f"{name} {row[name]}" for name in ("recording", "note_id") if name != column)

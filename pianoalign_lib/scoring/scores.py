@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ..common.errors import PianoAlignError
 from ..common.files import write_text
 from ..common.labels import condition_label, method_label
-from ..tables.model import Missing
 
 _KEY = ["test_set", "method", "condition", "calibrated"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A result that is not there: what a table prints instead, and why."""
+
+    label: str
+    reason: str = ""
 
 
 def write_scores(path: str | Path, scores: pd.DataFrame) -> None:
@@ -20,8 +29,12 @@ def write_scores(path: str | Path, scores: pd.DataFrame) -> None:
     write_text(path, scores.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read a file written by :func:`write_scores`.
+def read_scores(
+    path: str | Path,
+    columns: Sequence[str] = (*_KEY, "n_notes", "acc_10ms"),
+    stage: str = "metrics",
+) -> pd.DataFrame:
+    """Read a file written by :func:`write_scores`, by a stage and with at least some columns.
 
     Raises
     ------
@@ -32,11 +45,11 @@ def read_scores(path: str | Path) -> pd.DataFrame:
         scores = pd.read_csv(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise PianoAlignError(f"{path}: cannot read ({reason}); run the metrics stage") from error
-    missing = [column for column in [*_KEY, "n_notes", "acc_10ms"] if column not in scores.columns]
+        raise PianoAlignError(f"{path}: cannot read ({reason}); run the {stage} stage") from error
+    missing = [column for column in columns if column not in scores.columns]
     if missing:
         raise PianoAlignError(
-            f"{path}: no column {', '.join(missing)}; run the metrics stage again"
+            f"{path}: no column {', '.join(missing)}; run the {stage} stage again"
         )
     return scores
 
@@ -60,15 +73,7 @@ class Scores:
             row = metrics.loc[metrics.duplicated(_KEY), _KEY].iloc[0]
             raise PianoAlignError(f"metrics hold {', '.join(map(str, row))} more than once")
         self._reasons = dict(reasons or {})
-        self._rows = {
-            (
-                str(row["test_set"]),
-                str(row["method"]),
-                str(row["condition"]),
-                bool(row["calibrated"]),
-            ): row
-            for row in metrics.to_dict("records")
-        }
+        self._rows: dict[Any, dict] = metrics.set_index(_KEY, drop=False).to_dict("index")
 
     def conditions(self, test_set: str) -> list[str]:
         """Return the conditions under which any method was run on a test set."""

@@ -1,34 +1,78 @@
-"""How each claim of the paper is judged: one function per claim, from evidence to a verdict.
+"""The rules by which the paper's claims are judged, from evidence to a verdict.
 
-The rules in words stand beside the claims (:data:`.claims.CLAIMS`); their numbers are
-the constants below. A rule about a difference asks for its direction: the paired 95 % interval over
-recordings must lie on the claimed side of zero. Whether the size agrees as well (the paper's value
-lies within our interval) is said in the reason and does not change the verdict, since corpus and
-training differ. Every function raises `NoEvidenceError` where a result it needs is missing.
+What a rule is asked about, and its limits, stand beside the claim and its rule in words
+(:data:`pianoalign_lib.tables.claims.CLAIMS`). A rule about a difference asks for its direction: the
+paired 95 % interval over recordings must lie on the claimed side of zero. Whether the size agrees
+as well (the paper's value lies within our interval) is said in the reason and does not change the
+verdict, since corpus and training differ. Limits are shares and differences of shares, 0 to 1.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from ..common.errors import PianoAlignError
 from ..common.labels import STAND_INS, tempo_percent
-from .comparison import Comparison
-from .evidence import Evidence, NoEvidenceError
+from .comparison import Comparison, compare_scores
+from .scores import Missing, Scores
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 NOT_TESTABLE = "not testable here"
-
 CONDITION = "note100"  # the paper's: ±100 ms per note
-PAPER_CRNN, PAPER_CNN = 0.4741, 0.2206  # accuracy at 10 ms
-C1_LEAST = 0.40
-C2_LEAST = 0.10  # "clearly" below
-C5_MOST = 0.01
-C6_TOLERANCES_MS = (5, 10, 20, 25, 30, 40, 50)  # at 100 ms the untouched input is right by design
-C6_LEAST = 0.10
-C7_LEAST_GAIN, C7_LEAST = 0.50, 0.60
-C8_BEYOND_PERCENT, C8_LIMIT_MS = 5, 40
-C9_NEAR, C9_ABOVE = 0.05, 0.10
+_THROUGHOUT_MS = (5, 10, 20, 25, 30, 40, 50)  # at 100 ms the untouched input is right by design
+
+
+class NoEvidenceError(PianoAlignError):
+    """A claim cannot be judged; the message says why. Every rule may raise it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows of ``metrics.csv`` and ``metrics_per_recording.csv`` of one corpus.
+
+    `real_sets` are its test sets of real recordings, or of their stand-in; `draws` are samples and
+    seed of the bootstrap.
+    """
+
+    scores: Scores
+    per_recording: pd.DataFrame
+    real_sets: Sequence[str]
+    draws: Mapping[str, int]
+
+    def row(self, method: str, condition: str = CONDITION, test_set: str = "test") -> dict:
+        """Return a row of the metrics, with intervals at 10 and 40 ms."""
+        found = self.scores.find(test_set, method, condition)
+        if isinstance(found, Missing):
+            raise NoEvidenceError(f"{found.label}: {found.reason}")
+        if not {"acc_10ms_lo", "acc_40ms_lo"} <= found.keys():
+            raise NoEvidenceError("10 ms or 40 ms not among the tolerances evaluated")
+        if math.isnan(found["acc_10ms_lo"]):
+            raise NoEvidenceError("a single recording gives no interval")
+        return found
+
+    def compare(
+        self, a: str, b: str, ms: float = 10, *, real=False, calibrated=False
+    ) -> Comparison:
+        """Return the paired difference of two methods on the test set or all real recordings."""
+        test_sets = self.real_sets if real else ["test"]
+        for test_set in test_sets:
+            self.row(a, test_set=test_set)
+            self.row(b, test_set=test_set)
+        rows = self.per_recording[self.per_recording["test_set"].isin(test_sets)]
+        # The same piece may have been recorded in two ways: those are two recordings.
+        names = rows["test_set"].astype(str) + "/" + rows["recording"].astype(str)
+        rows = rows.assign(recording=names, test_set="")
+        try:
+            return compare_scores(
+                rows, a, b, CONDITION, ms, test_set="", calibrated=calibrated, **self.draws
+            )
+        except PianoAlignError as error:
+            raise NoEvidenceError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -41,94 +85,100 @@ class Judgement:
     reason: str
 
 
-def crnn_accuracy(evidence: Evidence) -> Judgement:
-    """C1: the CRNN's accuracy at 10 ms is at least :data:`C1_LEAST`."""
-    row = evidence.row("crnn", CONDITION)
+def reaches(evidence: Evidence, *, least: float, paper: float) -> Judgement:
+    """The CRNN's accuracy at 10 ms is at least `least`."""
+    row = evidence.row("crnn")
     value, lo, hi = (row[f"acc_10ms{end}"] for end in ("", "_lo", "_hi"))
-    reason = "the paper's value " + _against(PAPER_CRNN, lo, hi)
-    if lo < C1_LEAST <= value:
-        reason += f"; the interval reaches below {_percent(C1_LEAST)}"
-    return Judgement(_percent(value), _percents(lo, hi), _verdict(value >= C1_LEAST), reason)
+    if paper < lo:
+        reason = "the paper's value lies below our interval: ours is higher"
+    elif paper > hi:
+        reason = "the paper's value lies above our interval: ours is lower"
+    else:
+        reason = "the paper's value lies within our interval"
+    if lo < least <= value:
+        reason += f"; the interval reaches below {_percent(least)}"
+    return Judgement(_percent(value), _percent(lo, hi), _verdict(value >= least), reason)
 
 
-def recurrence(evidence: Evidence) -> Judgement:
-    """C2: CRNN − CNN at 10 ms is at least :data:`C2_LEAST`, its interval above zero."""
-    found = evidence.compare("crnn", "cnn", CONDITION, 10)
-    agrees = found.lo > 0 and found.difference >= C2_LEAST
-    value = evidence.row("cnn", CONDITION)
-    lo, hi = value["acc_10ms_lo"], value["acc_10ms_hi"]
-    reason = f"{_direction(found)}; {_size(found, PAPER_CRNN - PAPER_CNN)}; CNN {_percents(lo, hi)}"
-    ours = f"CNN {_percent(found.b)}; CRNN − CNN {_points(found.difference)}"
-    return Judgement(ours, _interval(found), _verdict(agrees), reason)
+def ahead(
+    evidence: Evidence,
+    *,
+    of: str,
+    paper: float,
+    least: float = 0.0,
+    name: str = "",
+    beside: tuple[str, str, float] | None = None,
+) -> Judgement:
+    """The CRNN is ahead of another method at 10 ms by at least `least`, its interval above zero.
+
+    With a `name`, the other's own accuracy is told as well. `beside` is a second difference to
+    tell: what it is, the method that the CRNN is compared with, and the tolerance in milliseconds.
+    """
+    found = evidence.compare("crnn", of)
+    if found.lo > 0:
+        reason = "same direction, the interval excludes zero"
+    elif found.hi < 0:
+        reason = "opposite direction, the interval excludes zero"
+    else:
+        reason = "the interval includes zero: no difference shown either way"
+    ours, reason = _points(found.difference), f"{reason}; {_size(found, paper)}"
+    if name:
+        row = evidence.row(of)
+        ours = f"{name} {_percent(found.b)}; CRNN − {name} {ours}"
+        reason += f"; {name} {_percent(row['acc_10ms_lo'], row['acc_10ms_hi'])}"
+    if beside:
+        what, method, ms = beside
+        try:
+            second = evidence.compare("crnn", method, ms)
+            reason += f"; {what} {_points(second.difference)} {_points(second.lo, second.hi)}"
+        except NoEvidenceError:
+            reason += f"; {what}: not run"
+    agrees = found.lo > 0 and found.difference >= least
+    return Judgement(ours, _points(found.lo, found.hi), _verdict(agrees), reason)
 
 
-def lstm_over_gru(evidence: Evidence) -> Judgement:
-    """C3: the interval of LSTM − GRU at 10 ms, both in both directions, is above zero."""
-    found = evidence.compare("crnn", "gru", CONDITION, 10)
-    tighter = evidence.compare("crnn", "gru", CONDITION, 5)
-    reason = f"{_direction(found)}; {_size(found, 0.015)}; at 5 ms {_with_interval(tighter)}"
-    return Judgement(_points(found.difference), _interval(found), _verdict(found.lo > 0), reason)
+def ahead_throughout(evidence: Evidence, *, of: str, least: float, paper: float) -> Judgement:
+    """The CRNN is ahead of another method at every tolerance, once by at least `least`."""
+    found = {ms: evidence.compare("crnn", of, ms) for ms in _THROUGHOUT_MS}
+    best_ms, best = max(found.items(), key=lambda item: item[1].difference)
+    behind = ", ".join(str(ms) for ms, comparison in found.items() if comparison.lo <= 0)
+    reason = f"ahead at every tolerance from {_THROUGHOUT_MS[0]} to {_THROUGHOUT_MS[-1]} ms"
+    if behind:
+        reason = f"not clearly ahead at {behind} ms"
+    reason += f"; largest difference: {_size(best, paper)}"
+    ours = f"up to {_points(best.difference)} (at {best_ms} ms)"
+    agrees = not behind and best.difference >= least
+    return Judgement(ours, _points(best.lo, best.hi), _verdict(agrees), reason)
 
 
-def cqt_over_mel(evidence: Evidence) -> Judgement:
-    """C4: the interval of log-CQT − Mel at 10 ms is above zero; log-Mel is told as well."""
-    found = evidence.compare("crnn", "crnn_mel", CONDITION, 10)
-    reason = f"{_direction(found)}; {_size(found, 0.02)}"
-    try:
-        log_mel = evidence.compare("crnn", "crnn_logmel", CONDITION, 10)
-        reason += f"; over log-Mel {_with_interval(log_mel)}"
-    except NoEvidenceError:
-        reason += "; log-Mel not run"
-    return Judgement(_points(found.difference), _interval(found), _verdict(found.lo > 0), reason)
-
-
-def frame_rate(evidence: Evidence) -> Judgement:
-    """C5: 200 − 100 frames/s at 10 ms includes zero, or gains less than :data:`C5_MOST`."""
-    found = evidence.compare("crnn_200fps", "crnn", CONDITION, 10)
-    includes_zero = found.lo <= 0 <= found.hi
-    if includes_zero:
+def no_gain(evidence: Evidence, *, most: float) -> Judgement:
+    """The interval of 200 − 100 frames/s at 10 ms includes zero, or the gain is below `most`."""
+    found = evidence.compare("crnn_200fps", "crnn")
+    if found.lo <= 0 <= found.hi:
         reason = f"the interval includes zero; gains up to {_points(found.hi)} are not excluded"
     elif found.difference < 0:
         reason = "200 frames per second are worse here, so there is no gain"
-    elif found.difference < C5_MOST:
-        reason = f"the gain is below {_points(C5_MOST)}, though its interval excludes zero"
+    elif found.difference < most:
+        reason = f"the gain is below {_points(most)}, though its interval excludes zero"
     else:
         reason = "200 frames per second gain here, and the interval excludes zero"
-    agrees = includes_zero or found.difference < C5_MOST
-    return Judgement(_points(found.difference), _interval(found), _verdict(agrees), reason)
+    agrees = found.lo <= 0 or found.difference < most
+    interval = _points(found.lo, found.hi)
+    return Judgement(_points(found.difference), interval, _verdict(agrees), reason)
 
 
-def crnn_over_dtw(evidence: Evidence) -> Judgement:
-    """C6: CRNN − DTW is above zero at every tolerance, once at least :data:`C6_LEAST`."""
-    found = {ms: evidence.compare("crnn", "dtw", CONDITION, ms) for ms in C6_TOLERANCES_MS}
-    best = max(found, key=lambda ms: found[ms].difference)
-    largest = found[best]
-    behind = [ms for ms, comparison in found.items() if comparison.lo <= 0]
-    agrees = not behind and largest.difference >= C6_LEAST
-    where = f"{C6_TOLERANCES_MS[0]} to {C6_TOLERANCES_MS[-1]} ms"
-    reason = (
-        f"not clearly ahead at {', '.join(map(str, behind))} ms"
-        if behind
-        else f"ahead at every tolerance from {where}"
-    )
-    reason += f"; largest difference: {_size(largest, 0.20)}"
-    ours = f"up to {_points(largest.difference)} (at {best} ms)"
-    return Judgement(ours, _interval(largest), _verdict(agrees), reason)
-
-
-def hybrid_on_real(evidence: Evidence) -> Judgement:
-    """C7: raw, DTW + CRNN gains :data:`C7_LEAST_GAIN` on DTW and passes :data:`C7_LEAST`."""
-    found = evidence.compare_real("hybrid", "dtw", CONDITION, 10)
-    calibrated = evidence.compare_real("hybrid", "dtw", CONDITION, 10, calibrated=True)
+def gain_on_real(evidence: Evidence, *, least_gain: float, least: float) -> Judgement:
+    """On real recordings, raw, DTW + CRNN gains `least_gain` on DTW and passes `least`."""
+    found = evidence.compare("hybrid", "dtw", real=True)
+    calibrated = evidence.compare("hybrid", "dtw", real=True, calibrated=True)
     ours = f"{_gain(found.relative)} over DTW; {_percent(found.a)} at 10 ms"
     interval = f"gain [{_gain(found.relative_lo)}, {_gain(found.relative_hi)}]"
     reason = f"DTW {_percent(found.b)}; offset-calibrated: DTW {_percent(calibrated.b)}, "
     reason += f"DTW + CRNN {_percent(calibrated.a)}"
     if STAND_INS & set(evidence.real_sets):
         text = "no real recordings in this corpus; the values are those of its stand-in "
-        reason = f"{text}(simulated rooms): {reason}"
-        return Judgement(ours, interval, NOT_TESTABLE, reason)
-    gains, exact = found.relative >= C7_LEAST_GAIN, found.a > C7_LEAST
+        return Judgement(ours, interval, NOT_TESTABLE, f"{text}(simulated rooms): {reason}")
+    gains, exact = found.relative >= least_gain, found.a > least
     if gains != exact:
         failed = "the accuracy" if gains else "the gain"
         reason = f"in part only: {failed} stays below the claim; {reason}"
@@ -137,91 +187,47 @@ def hybrid_on_real(evidence: Evidence) -> Judgement:
     return Judgement(ours, interval, _verdict(gains and exact), reason)
 
 
-def tempo(evidence: Evidence) -> Judgement:
-    """C8: beyond ±5 % the median error of CRNN and DTW is above :data:`C8_LIMIT_MS` everywhere."""
-    names = evidence.scores.conditions(evidence.test_set)
-    percents = {name: tempo_percent(name) for name in names}
-    beyond = [name for name, p in percents.items() if p is not None and abs(p) > C8_BEYOND_PERCENT]
+def lost_to_tempo(evidence: Evidence, *, beyond_percent: int) -> Judgement:
+    """Beyond a tempo deviation the median errors of CRNN and DTW pass 40 ms everywhere."""
+    names = evidence.scores.conditions("test")
+    beyond = [name for name in names if abs(tempo_percent(name) or 0) > beyond_percent]
     if not beyond:
-        raise NoEvidenceError(f"not run: no tempo deviation beyond ±{C8_BEYOND_PERCENT} %")
-    ours, means, intervals, passing = [], [], [], []
+        raise NoEvidenceError(f"not run: no tempo deviation beyond ±{beyond_percent} %")
+    spans: dict[str, list[str]] = {"median": [], "mean": []}
+    intervals, passing = [], []
     for method, name in (("crnn", "CRNN"), ("dtw", "DTW")):
         rows = [evidence.row(method, condition) for condition in beyond]
-        medians = [1000 * row["median_abs_error_s"] for row in rows]
+        for kind, texts in spans.items():
+            errors_ms = [1000 * row[f"{kind}_abs_error_s"] for row in rows]
+            texts.append(f"{name} {min(errors_ms):.0f} to {max(errors_ms):.0f} ms")
         # The median passes 40 ms where fewer than half of the notes are within 40 ms.
         best = max(rows, key=lambda row: row["acc_40ms"])
-        ours.append(f"{name} {min(medians):.0f} to {max(medians):.0f} ms")
-        mean = [1000 * row["mean_abs_error_s"] for row in rows]
-        means.append(f"{name} {min(mean):.0f} to {max(mean):.0f} ms")
-        intervals.append(f"{name} {_percents(best['acc_40ms_lo'], best['acc_40ms_hi'])}")
+        intervals.append(f"{name} {_percent(best['acc_40ms_lo'], best['acc_40ms_hi'])}")
         passing.append(sum(row["acc_40ms_hi"] < 0.5 for row in rows))
-    everywhere = all(count == len(beyond) for count in passing)
     reason = (
-        f"of {len(beyond)} deviations beyond ±{C8_BEYOND_PERCENT} %, the median error passes "
-        f"{C8_LIMIT_MS} ms at {passing[0]} (CRNN) and {passing[1]} (DTW); mean errors "
-        + ", ".join(means)
+        f"of {len(beyond)} deviations beyond ±{beyond_percent} %, the median error passes 40 ms "
+        f"at {passing[0]} (CRNN) and {passing[1]} (DTW); mean errors {', '.join(spans['mean'])}"
     )
-    interval = "within 40 ms, at most: " + ", ".join(intervals)
-    ours_text = "median error " + ", ".join(ours)
-    return Judgement(ours_text, interval, _verdict(everywhere), reason)
+    ours = f"median error {', '.join(spans['median'])}"
+    interval = f"within 40 ms, at most: {', '.join(intervals)}"
+    return Judgement(ours, interval, _verdict(min(passing) == len(beyond)), reason)
 
 
-def random_errors(evidence: Evidence) -> Judgement:
-    """C9: DTW stays within :data:`C9_NEAR` of the input, the CRNN gains :data:`C9_ABOVE`."""
-    dtw = evidence.compare("dtw", "none", CONDITION, 10)
-    crnn = evidence.compare("crnn", "none", CONDITION, 10)
-    defeated, handled = abs(dtw.difference) < C9_NEAR, crnn.lo > C9_ABOVE
+def only_crnn_handles(evidence: Evidence, *, near: float, above: float) -> Judgement:
+    """At 10 ms DTW stays within `near` of the input, and the CRNN gains more than `above`."""
+    dtw, crnn = (evidence.compare(method, "none") for method in ("dtw", "crnn"))
+    defeated, handled = abs(dtw.difference) < near, crnn.lo > above
     ours = f"input {_percent(dtw.b)}, DTW {_percent(dtw.a)}, CRNN {_percent(crnn.a)}"
-    interval = f"over the input: DTW {_interval(dtw)}, CRNN {_interval(crnn)}"
-    near, above = "within" if defeated else "more than", "well" if handled else "not well"
-    reason = f"DTW is {near} {100 * C9_NEAR:.0f} points from the untouched input; "
-    reason += f"the CRNN is {above} above it"
+    interval = f"over the input: DTW {_points(dtw.lo, dtw.hi)}, CRNN {_points(crnn.lo, crnn.hi)}"
+    reason = (
+        f"DTW is {'within' if defeated else 'more than'} {100 * near:.0f} points from the "
+        f"untouched input; the CRNN is {'well' if handled else 'not well'} above it"
+    )
     return Judgement(ours, interval, _verdict(defeated and handled), reason)
 
 
 def _verdict(agrees: bool) -> str:
     return REPRODUCED if agrees else NOT_REPRODUCED
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _percents(lo: float, hi: float) -> str:
-    return f"[{100 * lo:.1f}, {100 * hi:.1f}] %"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points".replace("-", "−")
-
-
-def _gain(ratio: float) -> str:
-    return f"{100 * ratio:+.0f} %".replace("-", "−")
-
-
-def _interval(found: Comparison) -> str:
-    return f"[{100 * found.lo:+.1f}, {100 * found.hi:+.1f}] points".replace("-", "−")
-
-
-def _with_interval(found: Comparison) -> str:
-    return f"{_points(found.difference)} {_interval(found)}"
-
-
-def _direction(found: Comparison) -> str:
-    if found.lo > 0:
-        return "same direction, the interval excludes zero"
-    if found.hi < 0:
-        return "opposite direction, the interval excludes zero"
-    return "the interval includes zero: no difference shown either way"
-
-
-def _against(paper: float, lo: float, hi: float) -> str:
-    """Say where the paper's value lies by our interval."""
-    if paper < lo:
-        return "lies below our interval: ours is higher"
-    if paper > hi:
-        return "lies above our interval: ours is lower"
-    return "lies within our interval"
 
 
 def _size(found: Comparison, paper: float) -> str:
@@ -231,3 +237,21 @@ def _size(found: Comparison, paper: float) -> str:
         return f"the paper's {text} lie within our interval"
     smaller = "smaller" if found.difference < paper else "larger"
     return f"not the paper's size ({text}): ours is {smaller}"
+
+
+def _percent(*shares: float) -> str:
+    return f"{_number('.1f', shares)} %"
+
+
+def _points(*shares: float) -> str:
+    return f"{_number('+.1f', shares)} points"
+
+
+def _gain(ratio: float) -> str:
+    return f"{_number('+.0f', [ratio])} %"
+
+
+def _number(form: str, shares: Sequence[float]) -> str:
+    """Return one share times 100, or the two bounds of an interval in brackets."""
+    text = ", ".join(f"{100 * share:{form}}" for share in shares).replace("-", "−")
+    return text if len(shares) == 1 else f"[{text}]"

@@ -1,97 +1,84 @@
-"""LaTeX text: escaping, and a table with booktabs rules."""
+"""A table as LaTeX, with booktabs rules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{character: "\\" + character for character in "&%$#_{}"},
-    "±": r"$\pm$",
-    "−": "$-$",
-    "–": "--",
-    "×": r"$\times$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "→": r"$\rightarrow$",
-    "“": "``",
-    "”": "''",
-    "<": "$<$",
-    ">": "$>$",
-    "|": r"\textbar{}",
-    "\u00a0": "~",
-}
+from .model import Table
 
+# How LaTeX prints what it would take for markup, and what plain pdflatex does not know.
+_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{character: "\\" + character for character in "&%$#_{}"},
+        "±": r"$\pm$",
+        "−": "$-$",
+        "–": "--",
+        "×": r"$\times$",
+        "≥": r"$\geq$",
+        "≤": r"$\leq$",
+        "→": r"$\rightarrow$",
+        "“": "``",
+        "”": "''",
+        "<": "$<$",
+        ">": "$>$",
+        "|": r"\textbar{}",
+        "\N{NO-BREAK SPACE}": "~",
+    }
+)
 _WIDE = 8  # columns; a table with more is shrunk to the width of the text
 
 
-def escape(text: str) -> str:
-    """Return `text` so that LaTeX prints it as it stands."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
-
-
-def latex_table(
-    *,
-    label: str,
-    caption: str,
-    headers: Sequence[str],
-    groups: Sequence[str],
-    align: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    notes: Sequence[str],
-) -> str:
-    """Return a table float. All text is escaped here; `align` is LaTeX and is not.
-
-    Parameters
-    ----------
-    headers, groups, align : sequence, one per column
-        Header, the header shared with its neighbours ("" for none) and the column type.
-    cells : rows of text
-    """
-    wide = len(headers) > _WIDE
+def latex(table: Table) -> str:
+    """Return a table float (packages booktabs, array and graphicx)."""
+    shown, wide = table.shown(), len(table.columns) > _WIDE
+    align = ["r" if number else "l" for number in shown.numeric]
+    for place, column in enumerate(table.columns):
+        if column.width:
+            align[place] = f">{{\\raggedright\\arraybackslash}}p{{{column.width}}}"
     lines = [
         "% needs \\usepackage{booktabs,array,graphicx}",
         "\\begin{table}",
         "\\centering",
-        f"\\caption{{{escape(caption)}}}",
-        f"\\label{{tab:{label}}}",
+        f"\\caption{{{escape(table.caption)}}}",
+        f"\\label{{tab:{table.name}}}",
         "\\footnotesize",
         *(["\\resizebox{\\textwidth}{!}{%"] if wide else []),
         f"\\begin{{tabular}}{{{''.join(align)}}}",
         "\\toprule",
-        *_group_rows(groups),
-        _row(headers),
+        *_group_rows(shown.spans()),
+        _row(shown.headers),
         "\\midrule",
-        *(_row(row) for row in cells),
+        *map(_row, shown.rows),
         "\\bottomrule",
         "\\end{tabular}" + ("}" if wide else ""),
-        *(f"\\par\\smallskip\\footnotesize {escape(note)}" for note in notes),
+        *(f"\\par\\smallskip\\footnotesize {escape(note)}" for note in shown.notes),
         "\\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
 
+def escape(text: str) -> str:
+    """Return `text` so that LaTeX prints it as it stands."""
+    return text.translate(_SPECIAL)
+
+
 def _row(cells: Sequence[str]) -> str:
+    text = " & ".join(map(escape, cells))
     # \relax: a cell that begins with "[" would be read as the option of the \\ before it.
-    escaped = [escape(cell) for cell in cells]
-    start = "\\relax " if escaped and escaped[0].startswith(("[", "*")) else ""
-    return start + " & ".join(escaped) + " \\\\"
+    return ("\\relax " if text.startswith(("[", "*")) else "") + text + " \\\\"
 
 
-def _group_rows(groups: Sequence[str]) -> list[str]:
-    """Return the line of shared headers and the rules below it; nothing if no column has one."""
-    if not any(groups):
-        return []
-    parts, rules, column = [], [], 1
-    for name, members in groupby(groups):
-        width = len(list(members))
+def _group_rows(spans: Sequence[tuple[str, int]]) -> list[str]:
+    """Return the line of shared headers and the rules below it; nothing if there are none."""
+    parts, rules, first = [], [], 1
+    for name, width in spans:
         if name:
             parts.append(f"\\multicolumn{{{width}}}{{c}}{{{escape(name)}}}")
-            rules.append(f"\\cmidrule(lr){{{column}-{column + width - 1}}}")
+            rules.append(f"\\cmidrule(lr){{{first}-{first + width - 1}}}")
         else:
             parts += [""] * width
-        column += width
-    return [" & ".join(parts) + " \\\\", "".join(rules)]
+        first += width
+    return [" & ".join(parts) + " \\\\", "".join(rules)] if spans else []

@@ -1,6 +1,6 @@
 """Table 8, the ablations of the localizer; built from ``metrics.csv``.
 
-As in :mod:`pianoalign_lib.tables.paper`, nothing is computed here: rows are looked up and named.
+As in :mod:`.paper`, nothing is computed here: rows are looked up and named.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any
 import pandas as pd
 
 from ..common.files import PACKAGE, sha256_file
-from ..common.labels import condition_label, set_label
+from ..common.labels import condition_label
 from ..scoring.scores import Scores
-from .columns import score_cells, score_columns, size_note
-from .model import Cell, Column, Name, Table
+from .columns import SET, score_table
+from .model import Column, Table
 
 TOLERANCES_MS = (5, 10, 25, 50)
-CONDITION = "note100"
 RELEASED, REFERENCE = "localizer", "localizer_short_run"
 # What each row is; those after the reference are trained like it but for what they name.
 INGREDIENTS = {
@@ -33,23 +32,16 @@ INGREDIENTS = {
     "localizer_context": "+ context (expected onsets of other notes)",
     "localizer_attention": "+ self-attention across neighbouring notes",
 }
-DECODED = ("localizer_independent", "localizer_no_tendency")
-# Each ablation with what it is to be compared with.
+# Each ablation with what it is to be compared with: the first two are the released network.
 PAIRS = tuple(
-    (name, RELEASED if name in DECODED else REFERENCE)
+    (name, RELEASED if name in ("localizer_independent", "localizer_no_tendency") else REFERENCE)
     for name in INGREDIENTS
     if name not in (RELEASED, REFERENCE)
 )
-DIGITS = 12
 
 
 def table8_localizer(
-    metrics: pd.DataFrame,
-    *,
-    test_sets: Sequence[str] = ("test",),
-    condition: str = CONDITION,
-    reasons: Mapping[str, str] | None = None,
-    notes: Sequence[str] = (),
+    metrics: pd.DataFrame, *, test_sets: Sequence[str] = ("test",), notes: Sequence[str] = ()
 ) -> Table:
     """Return the accuracy of the localizer with each ingredient removed or added.
 
@@ -59,25 +51,18 @@ def table8_localizer(
         ``metrics.csv``; a method without results there is a row "not run".
     test_sets
         One block of rows each.
-    reasons, notes
-        As in :mod:`pianoalign_lib.tables.paper`.
     """
-    scores = Scores(metrics, reasons)
-    columns = [Column("test_set", "Recordings"), Column("method", "Localizer")]
-    columns += score_columns("", "", TOLERANCES_MS, lost=False)
-    rows: list[list[Cell]] = []
-    found = []
-    for test_set, (method, label) in product(test_sets, INGREDIENTS.items()):
-        row = scores.find(test_set, method, condition)
-        found.append(row)
-        names: list[Cell] = [Name(test_set, set_label(test_set)), Name(method, label)]
-        rows.append([*names, *score_cells(row, TOLERANCES_MS, lost=False)])
+    keys = [(test_set, method, "note100") for test_set, method in product(test_sets, INGREDIENTS)]
     caption = (
         "Table 8. Ablations of the localizer: notes within a tolerance (%); "
-        f"{condition_label(condition)}"
+        f"{condition_label('note100')}"
     )
-    own = [size_note(found), "– removed, + added. Each network was trained once."]
-    return Table("table8_localizer", caption, columns, rows, [*own, *notes])
+    columns = [SET, Column("method", "Localizer", label=INGREDIENTS.__getitem__)]
+    notes = ["– removed, + added. Each network was trained once.", *notes]
+    return score_table(
+        "table8_localizer", caption, columns, Scores(metrics), keys, TOLERANCES_MS,
+        lost=False, notes=notes,
+    )  # fmt: skip
 
 
 def pairs_that_ran(metrics: pd.DataFrame, test_set: str = "test") -> list[tuple[str, str]]:
@@ -87,13 +72,7 @@ def pairs_that_ran(metrics: pd.DataFrame, test_set: str = "test") -> list[tuple[
 
 
 def training_note(localizer: Mapping[str, Any]) -> str:
-    """Say how the trainings of table 8 differ.
-
-    Parameters
-    ----------
-    localizer
-        Topic ``localizer`` of ``params.yaml``.
-    """
+    """Say how the trainings of table 8 differ, by the topic ``localizer`` of ``params.yaml``."""
     short = localizer["variants"]["short_run"]
     return (
         f"The released network had {localizer['training']['updates']:,} updates on "
@@ -104,13 +83,11 @@ def training_note(localizer: Mapping[str, Any]) -> str:
 
 def weights_note(root: Path, methods: Iterable[str]) -> str:
     """Return the first digits of the SHA-256 of every network behind the methods."""
-    digits = {}
+    digits = []
     for method in methods:
-        if method == RELEASED:
-            name, path = RELEASED, PACKAGE / "localizer" / "weights"
-        else:
-            name, path = method.partition("_")[2], root / "checkpoints" / "localizer"
-        file = path / f"{name}.onnx"
+        name = method.removeprefix("localizer_")
+        folder = root / "checkpoints" if method != RELEASED else PACKAGE
+        file = folder / "localizer" / ("weights" if method == RELEASED else "") / f"{name}.onnx"
         if file.is_file():  # the decoding ablations have none of their own
-            digits[name] = sha256_file(file)[:DIGITS]
-    return "Networks: " + ", ".join(f"{name} {digit}" for name, digit in digits.items()) + "."
+            digits.append(f"{name} {sha256_file(file)[:12]}")
+    return f"Networks: {', '.join(digits)}."

@@ -1,8 +1,8 @@
-"""A table of typed cells and its forms: plain numbers, Markdown, LaTeX.
+"""A table of typed cells and its two readings: plain values for programs, text for people.
 
-Plain numbers are for programs: percent with two decimals, interval bounds in columns of their own.
-Markdown and LaTeX are for people: "62.1 [60.0, 64.3]". A cell without a value says why: in full
-among the plain numbers (the first time in a row), by a lettered note elsewhere.
+Plain values (the CSV): percent with two decimals, interval bounds in columns of their own. Text:
+"62.1 [60.0, 64.3]". A cell without a value says why: in full among the plain values (the first time
+in a row), by a lettered note in text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ..common.errors import PianoAlignError
-from .latex import latex_table
+from ..common.html_page import ShownTable
+from ..scoring.scores import Missing as Missing
 
 ONE_RECORDING = "one recording"
 
@@ -37,14 +38,6 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Missing:
-    """A cell without a value: what to print, and why."""
-
-    label: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Name:
     """Something with a name for programs (in CSV) and one for people."""
 
@@ -60,7 +53,7 @@ class Column:
     """A column: its name in CSV, its header for people and, if shared, the header above it.
 
     `interval` gives the CSV two more columns, ``<key>_lo`` and ``<key>_hi``; `width` (a LaTeX
-    length) makes a column of wrapped text.
+    length) makes a column of wrapped text; `label` gives the text for people of its cells of text.
     """
 
     key: str
@@ -68,6 +61,7 @@ class Column:
     group: str = ""
     interval: bool = False
     width: str = ""
+    label: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,108 +81,102 @@ class Table:
                     f"{self.name}: a row has {len(row)} cells for {len(self.columns)} columns"
                 )
 
-    def frame(self) -> pd.DataFrame:
-        """Return the CSV form: plain numbers; text where a value is missing."""
-        keys = [key for column in self.columns for key in _keys(column)]
-        return pd.DataFrame([self._record(row) for row in self.rows], columns=keys)
-
-    def display(self) -> tuple[list[list[str]], list[str]]:
-        """Return the cells as text for people, and the notes including the lettered reasons."""
-        letters: dict[str, str] = {}
-
-        def mark(reason: str) -> str:
-            return letters.setdefault(reason, _letter(len(letters)))
-
-        cells = [[_text(cell, mark) for cell in row] for row in self.rows]
-        return cells, [*self.notes, *(f"({letter}) {reason}" for reason, letter in letters.items())]
-
-    def markdown(self) -> str:
-        """Return the table as GitHub Markdown with caption and notes."""
-        cells, notes = self.display()
-        headers = [f"{c.group}: {c.header}" if c.group else c.header for c in self.columns]
-        align = [":--" if text else "--:" for text in self._is_text()]
-        lines = [f"**{self.caption}**", "", _pipes(headers), _pipes(align, escape=False)]
-        lines += [_pipes(row) for row in cells]
-        return "\n".join([*lines, "", *(f"- {note}" for note in notes)]).rstrip() + "\n"
-
-    def latex(self) -> str:
-        """Return the table as a LaTeX float (packages booktabs and array)."""
-        cells, notes = self.display()
-        return latex_table(
-            label=self.name,
-            caption=self.caption,
-            headers=[column.header for column in self.columns],
-            groups=[column.group for column in self.columns],
-            align=[
-                f">{{\\raggedright\\arraybackslash}}p{{{column.width}}}"
-                if column.width
-                else ("l" if text else "r")
-                for column, text in zip(self.columns, self._is_text(), strict=True)
-            ],
-            cells=cells,
-            notes=notes,
-        )
-
     def __repr__(self) -> str:
         return f"<Table {self.name}: {len(self.rows)} rows, {len(self.columns)} columns>"
 
-    def _repr_markdown_(self) -> str:
-        """Show the table in a notebook."""
-        return self.markdown()
-
-    def _record(self, row: Sequence[Cell]) -> list[object]:
-        record: list[object] = []
-        for index, (column, cell) in enumerate(zip(self.columns, row, strict=True)):
-            record += _plain(column, cell, repeated=cell in row[:index])
-        return record
-
-    def _is_text(self) -> list[bool]:
-        """Whether a column holds text (left-aligned) rather than numbers."""
-        return [
-            any(isinstance(row[index], str | Name) for row in self.rows) or bool(column.width)
-            for index, column in enumerate(self.columns)
+    def frame(self) -> pd.DataFrame:
+        """Return the plain values; text where one is missing."""
+        keys = [
+            f"{column.key}{bound}"
+            for column in self.columns
+            for bound in ("", "_lo", "_hi")[: 3 if column.interval else 1]
         ]
+        records = [
+            [
+                value
+                for place, (column, cell) in enumerate(zip(self.columns, row, strict=True))
+                for value in _values(cell, cell in row[:place])[: 3 if column.interval else 1]
+            ]
+            for row in self.rows
+        ]
+        return pd.DataFrame(records, columns=keys)
+
+    def shown(self, provenance: Sequence[str] = ()) -> ShownTable:
+        """Return the table as text, its lettered reasons among the notes."""
+        letters: dict[str, str] = {}
+
+        def mark(reason: str) -> str:
+            place = len(letters)
+            return letters.setdefault(reason, chr(97 + place) if place < 26 else f"a{place}")
+
+        rows = [
+            [
+                column.label(cell) if isinstance(cell, str) else _text(cell, mark)
+                for column, cell in zip(self.columns, row, strict=True)
+            ]
+            for row in self.rows
+        ]
+        return ShownTable(
+            caption=self.caption,
+            groups=[column.group for column in self.columns],
+            headers=[column.header for column in self.columns],
+            numeric=[
+                not (column.width or any(isinstance(row[place], str | Name) for row in self.rows))
+                for place, column in enumerate(self.columns)
+            ],
+            rows=rows,
+            notes=[*self.notes, *(f"({letter}) {reason}" for reason, letter in letters.items())],
+            provenance=list(provenance),
+        )
+
+    def markdown(self, provenance: Sequence[str] = ()) -> str:
+        """Return the table as GitHub Markdown with caption, notes and, if given, provenance."""
+        shown = self.shown()
+        headers = [f"{c.group}: {c.header}" if c.group else c.header for c in self.columns]
+        rule = ["--:" if number else ":--" for number in shown.numeric]
+        lines = [f"**{self.caption}**", ""]
+        for row in (headers, rule, *shown.rows):
+            lines.append(f"| {' | '.join(map(_escape, row))} |")
+        if shown.notes:
+            lines += ["", *(f"- {note}" for note in shown.notes)]
+        if provenance:
+            lines += ["", "Provenance:", "", *(f"- {_escape(line)}" for line in provenance)]
+        return "\n".join(lines) + "\n"
+
+    _repr_markdown_ = markdown  # how a notebook shows it
 
 
-def _keys(column: Column) -> list[str]:
-    return [column.key] + ([f"{column.key}_lo", f"{column.key}_hi"] if column.interval else [])
+def _values(cell: Cell, repeated: bool) -> list[object]:
+    """Return a cell's value and bounds; the reason of a `repeated` one has been given before."""
+    match cell:
+        case Percent():
+            bounds = [
+                ONE_RECORDING if math.isnan(bound) else round(100 * bound, 2)
+                for bound in (cell.lo, cell.hi)
+            ]
+            return [round(100 * cell.share, 2), *bounds]
+        case Number(value, decimals):
+            return [round(value, decimals + 1) if decimals else round(value), "", ""]
+        case Missing(label, reason):
+            return [f"{label}: {reason}" if reason and not repeated else label, label, label]
+        case Name():
+            return [cell.key, "", ""]
+    return [cell, "", ""]
 
 
-def _plain(column: Column, cell: Cell, repeated: bool) -> list[object]:
-    """Return the values of a cell in CSV; the reason of a `repeated` one has been given before."""
-    if isinstance(cell, Percent):
-        bounds = [ONE_RECORDING if math.isnan(b) else round(100 * b, 2) for b in (cell.lo, cell.hi)]
-        return [round(100 * cell.share, 2), *(bounds if column.interval else [])]
-    if isinstance(cell, Number):
-        value = round(cell.value, cell.decimals + 1) if cell.decimals else round(cell.value)
-        return [value, *(["", ""] if column.interval else [])]
-    if isinstance(cell, Missing):
-        text = f"{cell.label}: {cell.reason}" if cell.reason and not repeated else cell.label
-        return [text, *([cell.label] * 2 if column.interval else [])]
-    return [cell.key if isinstance(cell, Name) else cell, *(["", ""] if column.interval else [])]
+def _text(cell: Percent | Number | Missing | Name, mark: Callable[[str], str]) -> str:
+    match cell:
+        case Percent(share, lo, hi):
+            interval = "" if math.isnan(lo) else f" [{100 * lo:.1f}, {100 * hi:.1f}]"
+            return f"{100 * share:.1f}{interval}"
+        case Number(value, decimals):
+            return f"{value:,.{decimals}f}"
+        case Missing(label, reason):
+            return f"{label} ({mark(reason)})" if reason else label
+        case Name():
+            return cell.label
 
 
-def _text(cell: Cell, mark: Callable[[str], str]) -> str:
-    if isinstance(cell, Percent):
-        value = f"{100 * cell.share:.1f}"
-        if math.isnan(cell.lo):
-            return value
-        return f"{value} [{100 * cell.lo:.1f}, {100 * cell.hi:.1f}]"
-    if isinstance(cell, Number):
-        return f"{cell.value:,.{cell.decimals}f}"
-    if isinstance(cell, Missing):
-        return f"{cell.label} ({mark(cell.reason)})" if cell.reason else cell.label
-    return cell.label if isinstance(cell, Name) else cell
-
-
-def _letter(index: int) -> str:
-    return chr(ord("a") + index) if index < 26 else f"a{index}"
-
-
-def escape_markdown(text: str) -> str:
+def _escape(text: str) -> str:
     """Return `text` so that Markdown prints it as it stands, also in a table."""
     return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")
-
-
-def _pipes(cells: Sequence[str], escape: bool = True) -> str:
-    return "| " + " | ".join(escape_markdown(cell) if escape else cell for cell in cells) + " |"

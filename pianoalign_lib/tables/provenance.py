@@ -1,15 +1,18 @@
-"""What the tables of a corpus depend on, and tables written with it in their footers.
+"""Tables in files: CSV, Markdown, LaTeX and JSON, each with what its numbers depend on.
 
-Everything comes from ``params.yaml``, the index of the evaluated recordings and the checkpoints'
-headers; no network is loaded.
+In CSV, caption, notes and provenance are leading lines that start with ``# `` (read it with
+``pandas.read_csv(..., comment="#")``); the JSON holds the table as it is shown, for the report. The
+provenance comes from ``params.yaml``, the index of the evaluated recordings and the checkpoints'
+headers; no network is loaded. No form holds a date, a duration or a path: equal numbers make equal
+bytes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,12 @@ from safetensors import SafetensorError, safe_open
 from ..common import __version__
 from ..common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
 from ..common.errors import CheckpointError
-from ..common.files import sha256_file
-from ..corpora.completeness import expected_recordings
+from ..common.files import sha256_file, write_text
+from ..corpora.maps.split import expected_recordings
 from ..corpora.recordings import corpus_hash, read_index
-from .files import Provenance, write_table
+from .latex import latex
 from .model import Table
 
-DIGITS = 12
 # The topics of params.yaml that can change a table; these are given in full ...
 SHOWN = ("audio", "crnn", "training", "decoding")
 # ... and these, which are long, by the digest over all of them.
@@ -32,8 +34,8 @@ HASHED = (*SHOWN, "conditions", "perturbation_seed", "variants", "evaluation")
 CITE = "pianoalign (CITATION.cff) and the paper, arXiv:2506.22237"
 # What else to cite with the tables of a corpus.
 CITE_TOO = {
-    "demo": "MAESTRO: Hawthorne et al., ICLR 2019",
-    "maps": "MAPS: Emiya, Bertin, David, Badeau, INRIA research report, 2010",
+    "demo": "; MAESTRO: Hawthorne et al., ICLR 2019",
+    "maps": "; MAPS: Emiya, Bertin, David, Badeau, INRIA research report, 2010",
 }
 
 
@@ -57,10 +59,31 @@ def publish(
     return table
 
 
+def write_table(table: Table, folder: Path, provenance: Sequence[str]) -> list[Path]:
+    """Write ``<name>.csv``, ``.md``, ``.tex`` and ``.json``, each whole or not at all.
+
+    Raises
+    ------
+    PianoAlignError
+        If a file cannot be written.
+    """
+    head = "".join(f"# {line}\n" for line in [table.caption, *table.notes, *provenance])
+    texts = {
+        "csv": head + table.frame().to_csv(index=False, lineterminator="\n"),
+        "md": table.markdown(provenance),
+        "tex": "".join(f"% {line}\n" for line in provenance) + latex(table),
+        "json": json.dumps(asdict(table.shown(provenance)), ensure_ascii=False, indent=1) + "\n",
+    }
+    files = {folder / f"{table.name}.{suffix}": text for suffix, text in texts.items()}
+    for path, text in files.items():
+        write_text(path, text)
+    return list(files)
+
+
 def provenance(
     paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str] = ()
-) -> Provenance:
-    """Return the provenance of a table.
+) -> list[str]:
+    """Return what a table's numbers depend on, as lines of text in a fixed order.
 
     Parameters
     ----------
@@ -78,34 +101,38 @@ def provenance(
         If the index, a checkpoint or a topic of the parameters is missing or corrupt, or if the
         checkpoints were trained on different recordings.
     """
-    corpus = topic(params, paths.corpus)
     parameters = {name: topic(params, name) for name in SHOWN}
     everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
+    seeds = {
+        "corpus": everything[paths.corpus]["seed"],
+        "errors": params["perturbation_seed"],
+        "training": params["training"]["seed"],
+        "bootstrap": params["evaluation"]["bootstrap"]["seed"],
+    }
     recordings = read_index(paths.split("eval"))
-    evaluated, tested = corpus_hash(recordings), [r for r in recordings if r.split == "test"]
+    tested = [item for item in recordings if item.split == "test"]
     minutes = sum(item.duration_s for item in tested) / 60
-    return Provenance(
-        corpus=paths.corpus,
-        recordings=f"{len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
-        corpus_sha256=f"{evaluated} (validation and test), {training_hash(paths)} (training)",
-        parameters=parameters | {"digest": digest(everything)},
-        seed={
-            "corpus": corpus["seed"],
-            "errors": params["perturbation_seed"],
-            "training": params["training"]["seed"],
-            "bootstrap": params["evaluation"]["bootstrap"]["seed"],
-        },
-        checkpoints=_checkpoints(paths, params, methods),
-        version=__version__,
-        cite="; ".join([CITE, *filter(None, [CITE_TOO.get(paths.corpus)])]),
-    )
+    weights = ", ".join(sorted(_checkpoints(paths, params, methods)))
+    return [
+        f"corpus: {paths.corpus}, sha256 {corpus_hash(recordings)} (validation and test), "
+        f"{training_hash(paths)} (training)",
+        f"recordings: {len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
+        f"parameters: {_json(parameters | {'digest': digest(everything)})}",
+        f"seed: {_json(seeds)}",
+        f"checkpoints (sha256): {weights or 'none used'}",
+        f"library: pianoalign {__version__}",
+        f"cite: {CITE}{CITE_TOO.get(paths.corpus, '')}",
+        "The numbering of the tables is ours.",
+    ]
 
 
-def _checkpoints(
-    paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str]
-) -> dict[str, str]:
-    """Return the first digits of the SHA-256 of every checkpoint behind the methods."""
-    digits = {}
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _checkpoints(paths: CorpusPaths, params: dict[str, Any], methods: Iterable[str]) -> set[str]:
+    """Return name and first digits of the SHA-256 of every checkpoint behind the methods."""
+    found = set()
     for method in methods:
         name = HYBRID_VARIANT if method == "hybrid" else method
         variant, _, trained_on = name.partition("_of_")
@@ -113,8 +140,8 @@ def _checkpoints(
             path = replace(paths, corpus=trained_on or paths.corpus).checkpoints
             path /= f"{variant}.safetensors"
             read_header(path)  # refuses one that is missing or corrupt
-            digits[name] = sha256_file(path)[:DIGITS]
-    return digits
+            found.add(f"{name} {sha256_file(path)[:12]}")
+    return found
 
 
 def training_hash(paths: CorpusPaths) -> str:
@@ -126,11 +153,11 @@ def training_hash(paths: CorpusPaths) -> str:
         If there is no checkpoint, one is corrupt, or they were trained on different recordings.
     """
     files = sorted(paths.checkpoints.glob("*.safetensors"))
-    hashes = {file: read_header(file)["corpus_sha256"] for file in files}
+    hashes = {file.stem: read_header(file)["corpus_sha256"] for file in files}
     if not hashes:
         raise CheckpointError(f"{paths.checkpoints}: holds no checkpoint; restore it from git")
     if len(set(hashes.values())) > 1:
-        found = ", ".join(f"{file.stem} {value}" for file, value in hashes.items())
+        found = ", ".join(f"{name} {value}" for name, value in hashes.items())
         raise CheckpointError(
             f"{paths.checkpoints}: trained on different recordings ({found}); train again"
         )

@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import pandas as pd
 
-from benchmarks.robustness.conditions import CONDITIONS, SCORE
-from benchmarks.robustness.scores import HOW_TO_GET
-
 from ..common.labels import set_label
-from .model import Cell, Column, Missing, Name, Number, Percent, Table
+from .model import Cell, Column, Missing, Number, Percent, Table
 
-SCORE_LABEL = "score at one tempo, not the mean"
+SCORE = "score"  # the test set of scores beside performances, and its one condition
+CONDITIONS = {  # built by benchmarks/robustness
+    SCORE: "score at one tempo, not the mean",
+    "start": "start up to 10 s off",
+    "tempo-20": "MIDI 20 % slower",
+    "tempo+20": "MIDI 20 % faster",
+    "tempo_half": "MIDI at half the tempo",
+    "tempo_double": "MIDI at twice the tempo",
+    "drift10": "tempo drifts by ±10 %",
+    "rubato": "strong rubato",
+    "noise_before": "25 s of noise before the music",
+    "part_of_midi": "MIDI of a part",
+    "part_of_recording": "recording of a part",
+    "tuned_415": "recording at A = 415 Hz",
+    "tuned_466": "recording at A = 466 Hz",
+    "transposed": "MIDI two semitones higher",
+    "doubled": "third of the notes doubled a tick later",
+    "rest_longer": "rest 0.5 to 4 s longer",
+    "rest_much_longer": "rest 4 to 40 s longer",
+    "rest_shorter": "rest 0.5 to 40 s shorter",
+    "cut_in_recording": "3 to 12 s not played",
+    "cut_in_midi": "3 to 12 s missing in the MIDI",
+    "movements": "two movements, another pause",
+    "played_twice": "15 s played twice",
+    "repeat_skipped": "repeat of 15 s not played",
+}
+NO_SCORES = "the scores of (n)ASAP were not here: see benchmarks/robustness/scores.py"
 # The columns of each method: of the notes that were played, but for silent errors.
 OURS = {
     "acc_10ms": "10 ms",
@@ -40,7 +63,10 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
     corpus
         Of ``demo`` the scores have a row, run or not.
     """
-    columns = [Column("test_set", "Recordings"), Column("condition", "MIDI against recording")]
+    columns = [
+        Column("test_set", "Recordings", label=_set_label),
+        Column("condition", "MIDI against recording", label=lambda name: CONDITIONS[name]),
+    ]
     columns += [Column(f"localizer_{key}", header, "Localizer") for key, header in OURS.items()]
     columns += [
         Column(f"{method}_{key}", OURS[key], group)
@@ -50,13 +76,12 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
     key_columns = ["test_set", "condition", "method"]
     found = {tuple(row[key] for key in key_columns): row for row in frame.to_dict("records")}
     rows: list[list[Cell]] = []
-    sets = [name for name in frame["test_set"].unique() if name != SCORE]
     places = [(SCORE, SCORE)] * (corpus == "demo")
-    for test_set, condition in [*places, *((name, each) for name in sets for each in CONDITIONS)]:
-        label = SCORE_LABEL if condition == SCORE else CONDITIONS[condition][0]
-        where = "performances of scores" if test_set == SCORE else set_label(test_set)
-        row: list[Cell] = [Name(test_set, where), Name(condition, label)]
-        reason = HOW_TO_GET if condition == SCORE else ""
+    for test_set in frame["test_set"].unique():
+        places += [(test_set, name) for name in CONDITIONS if SCORE not in (test_set, name)]
+    for test_set, condition in places:
+        row: list[Cell] = [test_set, condition]
+        reason = NO_SCORES if condition == SCORE else ""
         scored = {name: found.get((test_set, condition, name)) for name in ("localizer", *PEERS)}
         row += [_cell(scored["localizer"], key, scored["exact"], reason) for key in OURS]
         for method, (_, keys) in PEERS.items():
@@ -79,10 +104,14 @@ _CAPTION = (
 )
 
 
+def _set_label(test_set: str) -> str:
+    return "performances of scores" if test_set == SCORE else set_label(test_set)
+
+
 def _notes(frame: pd.DataFrame) -> list[str]:
     sizes = frame.drop_duplicates(["test_set"])[["test_set", "n_recordings", "n_notes"]]
     counts = "; ".join(
-        f"{set_label(row['test_set'])}: {row['n_recordings']} recordings, {row['n_notes']:,} notes"
+        f"{_set_label(row['test_set'])}: {row['n_recordings']} recordings, {row['n_notes']:,} notes"
         for row in sizes.to_dict("records")
     )
     return [

@@ -12,15 +12,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.field.conditions import CONDITIONS, MISSING_EXTRA
-from benchmarks.field.registry import TOOLS
-
 from ..common.errors import PianoAlignError
 from ..common.labels import condition_label, set_label
 from ..scoring.scores import Scores, read_scores
 from .columns import score_cells, score_columns, size_note
 from .model import Cell, Column, Missing, Name, Number, Percent, Table
 
+# The tools in the order in which they can be run (some build on others), by the names to print.
+TOOLS = {
+    "none": "Input MIDI",
+    "synctoolbox": "Sync Toolbox",
+    "cqt_dtw": "CQT-DTW (librosa)",
+    "parangonar": "parangonar",
+    "basic_pitch": "basic-pitch + matching",
+    "transkun": "Transkun + matching",
+    "crnn": "CRNN (paper)",
+    "hybrid": "DTW + CRNN (paper)",
+    "localizer": "Localizer (ours)",
+}
+MISSING_EXTRA = "missing5_extra5"
+CONDITIONS = (
+    "note100", "note50", "tempo-20", "tempo-10", "tempo+10", "tempo+20", "drift10_note30",
+    "offset2", MISSING_EXTRA,
+)  # fmt: skip
 TOLERANCES_MS = (5, 10, 25, 50)
 MAIN = "note100"
 ORDER = {name: place for place, name in enumerate(("test", "disklavier"))}
@@ -189,7 +203,7 @@ def _scores(field: pd.DataFrame) -> tuple[Scores, list[str]]:
 
 
 def _names(test_set: str, method: str) -> list[Cell]:
-    return [Name(test_set, set_label(test_set)), Name(method, TOOLS[method].label)]
+    return [Name(test_set, set_label(test_set)), Name(method, TOOLS[method])]
 
 
 def _cell(row: dict | Missing, read: Callable[[dict], Cell]) -> Cell:
@@ -209,7 +223,7 @@ def _failures(field: pd.DataFrame) -> list[str]:
     """Say which tools failed on recordings, under any condition."""
     rows = field_scores(field)
     counts = rows[~rows["calibrated"]].groupby("method")["failures"].sum()
-    failed = [f"{TOOLS[str(name)].label} {count} times" for name, count in counts.items() if count]
+    failed = [f"{TOOLS[str(name)]} {count} times" for name, count in counts.items() if count]
     if not failed:
         return []
     return [f"Ended with an error, so that notes kept their input onsets: {', '.join(failed)}."]

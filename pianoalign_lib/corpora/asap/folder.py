@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from ...common.errors import CorpusError
-from ..place import corpus_folder
 from ..sources import git_blob_id
 
 VARIABLE = "PIANOALIGN_ASAP"
@@ -21,8 +20,7 @@ HOW_TO_GET = (
 )
 
 
-@dataclass(frozen=True)
-class Performance:
+class Performance(NamedTuple):
     """A performance and its MIDI file; `blob` is the file's git blob id."""
 
     name: str
@@ -46,23 +44,11 @@ def listed() -> pd.DataFrame:
 
 def used() -> pd.DataFrame:
     """Return the rows of :func:`listed` that are trained on."""
-    table = listed()
-    return table[table["excluded"] == ""].reset_index(drop=True)
-
-
-def find_folder(given: str | Path | None, fetched: Path) -> Path:
-    """Return ASAP's folder: the one given, that of ``PIANOALIGN_ASAP``, or the fetched files.
-
-    Raises
-    ------
-    CorpusError
-        If there is none.
-    """
-    return corpus_folder("ASAP", VARIABLE, HOW_TO_GET, given, fetched)
+    return listed().query("excluded == ''").reset_index(drop=True)
 
 
 def find_performances(folder: Path) -> list[Performance]:
-    """Return the performances to train on.
+    """Return the performances to train on, named as in the repository.
 
     Raises
     ------
@@ -70,9 +56,9 @@ def find_performances(folder: Path) -> list[Performance]:
         If one is missing or not the listed file.
     """
     table = used()
-    files = find_listed(folder, table)
-    rows = zip(table["path"], files, table["blob"], strict=True)
-    return [Performance(_name(path), midi, blob) for path, midi, blob in rows]
+    # A name fit to be a file's.
+    names = [re.sub(r"[^A-Za-z0-9]+", "_", path.removesuffix(".mid")) for path in table["path"]]
+    return list(map(Performance, names, find_listed(folder, table), table["blob"]))
 
 
 def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
@@ -83,16 +69,11 @@ def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
     CorpusError
         If one is missing or not the listed file.
     """
-    files = {git_blob_id(path): path for path in sorted(folder.rglob("*.mid"))}
-    missing = table[~table["blob"].isin(list(files))]
+    found = {git_blob_id(path): path for path in sorted(folder.rglob("*.mid"))}
+    missing = table[~table["blob"].isin(list(found))]
     if len(missing):
         raise CorpusError(
             f"{folder}: lacks {len(missing)} of ASAP's listed files, or holds other versions of "
             f"them, such as {missing['path'].iloc[0]}; {HOW_TO_GET}"
         )
-    return [files[blob] for blob in table["blob"]]
-
-
-def _name(path: str) -> str:
-    """Return a performance's name: its path in the repository, fit to be a file's name."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", path.removesuffix(".mid"))
+    return [found[blob] for blob in table["blob"]]

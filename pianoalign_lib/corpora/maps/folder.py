@@ -1,4 +1,4 @@
-"""Find MAPS's recordings in a folder, in the official layout or the public mirror's.
+"""MAPS's recordings: found in a folder, in either layout, or fetched from the public mirror.
 
 ===========  ======================================================  ============================
 layout       audio                                                   labels
@@ -7,26 +7,31 @@ official     ``MAPS_MUS-<piece>_<instrument>.wav``, 44.1 kHz         ``.mid``, o
 mirror       ``MAPS_MUS-<piece>_<instrument>.flac``, 16 kHz          ``.tsv``
 ===========  ======================================================  ============================
 
-Files may lie at any depth; audio and labels belong together by name.
+Files may lie at any depth; audio and labels belong together by name. The mirror is the folder
+``data/MAPS`` of a public PyTorch version of *Onsets and Frames* (Hawthorne et al. 2018), at one
+commit; each of its files is known by its git blob id.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from ...common.errors import CorpusError
-from ..place import corpus_folder
+from ..sources import Remote, fetch_files
 
 VARIABLE = "PIANOALIGN_MAPS"
 REAL = ("ENSTDkCl", "ENSTDkAm")  # the Disklavier; every other instrument is software
+REPOSITORY = "jongwook/onsets-and-frames"
+COMMIT = "783ca08498bb8ada41516c9ed492868b4e947abf"
+BASE_URL = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/data/MAPS"
 HOW_TO_GET = (
     "give the folder of MAPS (make repro CORPUS=maps MAPS=/path/to/MAPS), "
     "or run 'pianoalign data fetch --corpus maps' (about 310 MB)"
@@ -37,21 +42,12 @@ _LABELS = {".flac": (".tsv",), ".wav": (".mid", ".txt")}
 _SUFFIXES = {*_LABELS, *chain(*_LABELS.values())}
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The files of one recording."""
 
     recording: str
     audio: Path
     labels: Path
-
-    @property
-    def piece(self) -> str:
-        return split_name(self.recording)[0]
-
-    @property
-    def instrument(self) -> str:
-        return split_name(self.recording)[1]
 
 
 def split_name(recording: str) -> tuple[str, str]:
@@ -75,15 +71,27 @@ def listed() -> pd.DataFrame:
         return pd.read_csv(handle)
 
 
-def find_folder(given: str | Path | None, fetched: Path) -> Path:
-    """Return MAPS's folder: the one given, that of ``PIANOALIGN_MAPS``, or the fetched files.
+def fetch_maps(target: Path, base_url: str = BASE_URL) -> None:
+    """Download all listed recordings and their labels into ``target/flac`` and ``target/tsv``.
 
     Raises
     ------
     CorpusError
-        If there is none.
+        If a file cannot be had, is not the listed one, or cannot be written.
     """
-    return corpus_folder("MAPS", VARIABLE, HOW_TO_GET, given, fetched)
+    files = [
+        Remote(target / name, f"{base_url}/{name}", f"git:{blob}")
+        for row in listed().itertuples()
+        for name, blob in (
+            (f"flac/{row.recording}.flac", row.flac_blob),
+            (f"tsv/{row.recording}.tsv", row.tsv_blob),
+        )
+    ]
+    remedy = (
+        "run the command again, which goes on from here, or put the folders flac and tsv of "
+        f"github.com/{REPOSITORY}, data/MAPS, commit {COMMIT[:10]}, into {target}"
+    )
+    fetch_files(files, label="fetch MAPS (310 MB)", remedy=remedy)
 
 
 def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Source], dict[str, str]]:
@@ -109,7 +117,11 @@ def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Sourc
     CorpusError
         If the folder holds nothing of MAPS's part MUS.
     """
-    found = _scan(folder)
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.rglob("MAPS_MUS-*")):
+        suffix = path.suffix.lower()
+        if suffix in _SUFFIXES and _NAME.fullmatch(path.stem) and path.is_file():
+            found.setdefault(path.stem, {}).setdefault(suffix, path)
     if not found:
         raise CorpusError(f"{folder}: holds no MAPS_MUS-*.flac or .wav at any depth; {HOW_TO_GET}")
     sources: list[Source] = []
@@ -129,13 +141,3 @@ def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Sourc
         for audio in _LABELS.keys() & files.keys():
             problems[name] = f"{files[audio]}: has no {' or '.join(_LABELS[audio])} with its labels"
     return sources, problems
-
-
-def _scan(folder: Path) -> dict[str, dict[str, Path]]:
-    """Return the files of every name below a folder, by suffix."""
-    found: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.rglob("MAPS_MUS-*")):
-        suffix = path.suffix.lower()
-        if suffix in _SUFFIXES and _NAME.fullmatch(path.stem) and path.is_file():
-            found.setdefault(path.stem, {}).setdefault(suffix, path)
-    return found

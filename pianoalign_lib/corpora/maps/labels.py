@@ -54,27 +54,24 @@ def _read_table(path: Path, columns: int) -> np.ndarray:
     np.ndarray [shape=(n_notes, columns), dtype=float64]
     """
     try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise CorpusError(f"{path}: cannot be read ({reason}); get it again") from error
     rows = []
-    for number, cells in enumerate(lines, start=1):
-        if not cells or (number == 1 and not _is_number(cells[0])):
+    for number, line in enumerate(lines, start=1):
+        cells = line.split()[:columns]
+        if not cells or (number == 1 and not cells[0].lstrip("+-.")[:1].isdigit()):
             continue
-        if len(cells) < columns or not all(map(_is_number, cells[:columns])):
+        try:
+            row = [float(cell) for cell in cells]
+        except ValueError:
+            row = []
+        if len(row) < columns:
             raise CorpusError(
                 f"{path}: line {number} is no note of {columns} numbers; get it again"
             )
-        rows.append([float(cell) for cell in cells[:columns]])
+        rows.append(row)
     if not rows:
         raise CorpusError(f"{path}: holds no notes; get it again")
     return np.array(rows)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

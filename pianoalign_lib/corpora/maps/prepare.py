@@ -8,7 +8,8 @@ from typing import Any
 from ...common.config import CorpusPaths, topic
 from ...io.audio import SAMPLE_RATE
 from ..conversion import Task, convert_part
-from .folder import REAL, Source, find_folder, find_sources, listed
+from ..sources import corpus_folder
+from .folder import HOW_TO_GET, REAL, VARIABLE, Source, find_sources, listed, split_name
 from .labels import read_labels
 from .split import split
 
@@ -27,20 +28,8 @@ def prepare_maps(
 ) -> None:
     """Prepare one part of MAPS, going on where an earlier run was stopped.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders.
-    params
-        All of ``params.yaml``.
-    part
-        ``train``, or ``eval`` (the validation and test splits).
-    jobs
-        Processes side by side.
-    folder
-        MAPS's folder; default: that of ``PIANOALIGN_MAPS``, else what was fetched.
-    allow_partial
-        Go on with the recordings that are whole.
+    Parameters are those of every corpus (:mod:`pianoalign_lib.corpora`); the variable is
+    ``PIANOALIGN_MAPS``.
 
     Raises
     ------
@@ -49,7 +38,7 @@ def prepare_maps(
         for each.
     """
     settings = topic(params, "maps")
-    place = find_folder(folder, paths.sources)
+    place = corpus_folder("MAPS", VARIABLE, HOW_TO_GET, folder, paths.sources)
     wanted = listed()["recording"].tolist() if settings["recordings"] == "listed" else None
     sources, problems = find_sources(place, wanted)
     # What is missing takes part in the draw: the split does not depend on it.
@@ -73,15 +62,16 @@ def prepare_maps(
 
 def _task(source: Source, part: tuple[str, str], excerpt_s: float) -> Task:
     """Return what to do: a software piano's recording is cut, the Disklavier's kept whole."""
+    piece, piano = split_name(source.recording)
     return Task(
         recording=source.recording,
+        split=part[0],
+        test_set=part[1],
+        performance=piece,
+        piano=piano,
+        room=ROOMS.get(piano, "software"),
         audio=source.audio,
         labels=source.labels,
         rates=(RATES[source.audio.suffix.lower()],),
-        excerpt_s=None if source.instrument in REAL else excerpt_s,
-        split=part[0],
-        test_set=part[1],
-        performance=source.piece,
-        piano=source.instrument,
-        room=ROOMS.get(source.instrument, "software"),
+        excerpt_s=None if piano in REAL else excerpt_s,
     )

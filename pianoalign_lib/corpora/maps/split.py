@@ -7,11 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ...common.config import topic
 from ...common.errors import CorpusError
-from .folder import REAL, split_name
+from .folder import REAL, listed, split_name
 
 UNSEEN_PIANO = "test"  # unseen pieces on the piano that is kept out: the main test set
 UNSEEN_PIECES = "pieces"  # unseen pieces on the pianos of the training part
+
+
+def expected_recordings(corpus: str, params: dict[str, Any]) -> int | None:
+    """Return how many recordings the evaluated part of a corpus has; None where it is not fixed."""
+    if corpus != "maps" or topic(params, "maps")["recordings"] != "listed":
+        return None
+    parts = split(listed()["recording"], params["maps"]).values()
+    return sum(part != "train" for part, _ in parts)
 
 
 def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -42,11 +51,9 @@ def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tupl
     if held_out in REAL:
         raise CorpusError(f"params.yaml: maps.test_piano: {held_out} is tested on anyway")
     parts = {name: split_name(name) for name in sorted(recordings)}
-    of_real = {piece for piece, piano in parts.values() if piano in REAL}
-    of_held_out = {piece for piece, piano in parts.values() if piano == held_out}
     pianos = sorted({piano for _, piano in parts.values()} - {held_out, *REAL})
     rng = np.random.default_rng(settings["seed"])
-    tested = set(of_real | of_held_out)
+    tested = {piece for piece, piano in parts.values() if piano in (held_out, *REAL)}
     validated: set[str] = set()
     for drawn, count in (
         (tested, settings["test_pieces"]),
@@ -55,14 +62,11 @@ def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tupl
         for piano in pianos:
             free = sorted({p for p, i in parts.values() if i == piano} - tested - validated)
             drawn.update(rng.choice(free, size=min(count, len(free)), replace=False).tolist())
+    test_sets = {held_out: UNSEEN_PIANO} | {piano: piano for piano in REAL}
     found = {}
     for name, (piece, piano) in parts.items():
-        if piano in REAL:
-            found[name] = ("test", piano)
-        elif piano == held_out:
-            found[name] = ("test", UNSEEN_PIANO)
-        elif piece in tested:
-            found[name] = ("test", UNSEEN_PIECES)
+        if piano in test_sets or piece in tested:
+            found[name] = ("test", test_sets.get(piano, UNSEEN_PIECES))
         else:
             found[name] = ("validation" if piece in validated else "train", "")
     return found

@@ -1,18 +1,13 @@
 """What accuracy the labels of a real piano allow, from the latencies of :mod:`.measure`.
 
-Conventions
------------
 A *perfect aligner* puts every onset exactly where the sound begins. Scored against the labels, its
 error is the latency, so the share of latencies within a tolerance is the most it can reach. What a
-user could know may be taken off first (:data:`READINGS`). The groups are those of
-:mod:`.summary`: the spread of the software pianos is that of the measuring and of their
-attacks. Only isolated notes can be measured, and only recordings with enough of them count. Times
-are in seconds, shares between 0 and 1; intervals are 95 % bootstrap intervals over recordings.
+user could know may be taken off first (:data:`READINGS`). Only isolated notes can be measured, and
+only recordings with enough of them count. Times are in seconds, shares between 0 and 1; intervals
+are 95 % bootstrap intervals over recordings.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +16,7 @@ from scipy.optimize import least_squares
 
 from ...scoring import bootstrap
 from ...scoring.metrics import EPSILON_S
-from .summary import SOFTWARE, enough, group_names, group_of, rank_correlation, velocity_band
+from .summary import SOFTWARE, enough, grouped, rank_correlation
 
 TOLERANCES_MS = (5, 10, 25, 50)
 # What is taken off the latencies before they are compared with a tolerance.
@@ -35,11 +30,7 @@ READINGS = {
 
 
 def limits(
-    latency: pd.DataFrame,
-    *,
-    tolerances_ms: Sequence[float] = TOLERANCES_MS,
-    samples: int = bootstrap.SAMPLES,
-    seed: int = bootstrap.SEED,
+    latency: pd.DataFrame, samples: int = bootstrap.SAMPLES, seed: int = bootstrap.SEED
 ) -> pd.DataFrame:
     """Return the share of notes a perfect aligner could place, per group and reading.
 
@@ -49,20 +40,14 @@ def limits(
         group, reading, n_recordings, n_notes, and per tolerance T share_{T}ms with its interval
         share_{T}ms_lo and share_{T}ms_hi (NaN for a single recording).
     """
-    found = residuals(latency)
     rows = []
-    for group in group_names(found):
-        notes = found[found["group"] == group]
+    for group, weighted in residuals(latency).groupby("group", observed=True):
         for reading in READINGS:
-            weight = notes["weight"] if reading == "weighted" else pd.Series(1.0, notes.index)
-            size = notes[f"{reading}_s"].abs().to_numpy()[:, None]
-            hits = size <= np.array(tolerances_ms) / 1000 + EPSILON_S
-            table = pd.DataFrame(hits * weight.to_numpy()[:, None]).assign(notes=weight.to_numpy())
-            sums = table.groupby(notes["recording"].to_numpy()).sum().to_numpy()
-            row = {"group": group, "reading": reading, "n_recordings": len(sums)}
-            row["n_notes"] = len(notes)
-            names = [f"share_{ms:g}ms" for ms in tolerances_ms]
-            rows.append(row | _shares(names, sums, samples, seed))
+            notes = weighted if reading == "weighted" else weighted.assign(weight=1.0)
+            size_s = notes[f"{reading}_s"].abs()
+            hits = {f"share_{ms}ms": size_s <= ms / 1000 + EPSILON_S for ms in TOLERANCES_MS}
+            row = {"group": group, "reading": reading}
+            rows.append(row | _shares(pd.DataFrame(hits), notes, samples, seed))
     return pd.DataFrame(rows)
 
 
@@ -72,57 +57,49 @@ def residuals(latency: pd.DataFrame) -> pd.DataFrame:
     Columns added: group, weight, and ``<reading>_s``. The velocity curve of a recording is fitted
     to every other note and applied to the rest, so that it cannot follow a note's own error.
     """
-    bands = latency.sort_values(["recording", "note_id"], ignore_index=True)
-    bands = bands.assign(band=velocity_band(bands["velocity"]))
-    of_all = bands.groupby(["recording", "band"]).size()
-    found = enough(bands)
-    found = found.assign(group=group_of(found["test_set"]), raw_s=found["latency_s"])
-    software = found.loc[found["group"] == SOFTWARE, "raw_s"]
-    found["attack_s"] = found["raw_s"] - (software.median() if len(software) else 0.0)
-    of_found = found.groupby(["recording", "band"])["raw_s"].transform("size")
-    keys = pd.MultiIndex.from_frame(found[["recording", "band"]])
-    found["weight"] = of_all.reindex(keys).to_numpy() / of_found
+    band = ["recording", "band"]
+    found = grouped(latency).sort_values(["recording", "note_id"], ignore_index=True)
+    found["weight"] = found.groupby(band, observed=True)["note_id"].transform("size")
+    found = enough(found).rename(columns={"latency_s": "raw_s"})
+    found["weight"] /= found.groupby(band, observed=True)["raw_s"].transform("size")
+    software_s = found.loc[found["group"] == SOFTWARE, "raw_s"]
+    found["attack_s"] = found["raw_s"] - (software_s.median() if len(software_s) else 0.0)
     parts = []
     for _, notes in found.groupby("recording", sort=True):
-        rest_s = notes["raw_s"] - _fitted_curve(notes)
-        centre_s = weighted_median(notes["raw_s"].to_numpy(), notes["weight"].to_numpy())
+        raw_s = notes["raw_s"]
+        rest_s = raw_s - _fitted_curve(notes["velocity"].to_numpy(float), raw_s.to_numpy())
         parts.append(
             notes.assign(
-                offset_s=notes["raw_s"] - notes["raw_s"].median(),
+                offset_s=raw_s - raw_s.median(),
                 velocity_s=rest_s - rest_s.median(),
-                weighted_s=notes["raw_s"] - centre_s,
+                weighted_s=raw_s - weighted_median(raw_s.to_numpy(), notes["weight"].to_numpy()),
             )
         )
-    return pd.concat(parts).drop(columns="band") if parts else found
+    return pd.concat(parts) if parts else found
 
 
 def scored_by_sound(
     latency: pd.DataFrame,
     predictions: pd.DataFrame,
-    *,
     condition: str = "note100",
-    tolerance_ms: float = 10,
     samples: int = bootstrap.SAMPLES,
     seed: int = bootstrap.SEED,
 ) -> pd.DataFrame:
     """Score methods on the measured notes against the labels and against the measured sound.
 
-    Parameters
-    ----------
-    predictions : DataFrame
-        Prediction frame (:mod:`.prediction_frames`) of one method or several.
+    `predictions` are those of one method or several (:mod:`.prediction_frames`).
 
     Returns
     -------
     DataFrame
-        Per test set and method: n_recordings, n_notes, the shares of measured notes within the
-        tolerance of their label (label), of their sound (sound), and of the sound within that of
-        the label (limit), each with its interval; the share of the other notes of the same
-        recordings within that of their label (others); always after removing each recording's
-        median. Last the rank correlation of a method's errors with the latencies.
+        Per test set and method: n_recordings, n_notes, the shares of measured notes within 10 ms
+        of their label (label), of their sound (sound), and of the sound within that of the label
+        (limit), each with its interval; the share of the other notes of the same recordings within
+        that of their label (others); always after removing each recording's median. Last the rank
+        correlation of a method's errors with the latencies.
     """
     kinds = ["label", "sound", "limit"]
-    within = tolerance_ms / 1000 + EPSILON_S
+    within_s = 0.010 + EPSILON_S
     heard = enough(latency)[["recording", "note_id", "latency_s"]]
     chosen = predictions[predictions["condition"] == condition]
     chosen = chosen[chosen["recording"].isin(heard["recording"])]
@@ -135,13 +112,11 @@ def scored_by_sound(
     rows = []
     for (test_set, method), part in both.groupby(["test_set", "method"], sort=True):
         notes, others = part[part["heard"]], part[~part["heard"]]
-        hits = (notes[kinds].abs() <= within).astype(float).assign(notes=1.0)
-        sums = hits.groupby(notes["recording"]).sum().to_numpy()
+        hits = notes[kinds].abs() <= within_s
         rows.append(
             {"test_set": test_set, "method": method}
-            | {"n_recordings": len(sums), "n_notes": len(notes)}
-            | _shares(kinds, sums, samples, seed)
-            | {"others": float((others["label"].abs() <= within).mean())}  # NaN: there are none
+            | _shares(hits, notes.assign(weight=1.0), samples, seed)
+            | {"others": float((others["label"].abs() <= within_s).mean())}  # NaN: there are none
             | {"correlation": rank_correlation(notes["label"], notes["limit"])}
         )
     return pd.DataFrame(rows)
@@ -156,25 +131,28 @@ def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -
     return float(values[order[middle]].mean())
 
 
-def _shares(
-    names: Sequence[str], sums: NDArray[np.float64], samples: int, seed: int
-) -> dict[str, float]:
-    """Return pooled shares with their intervals; `sums`: a recording's hits, and last its notes."""
+def _shares(hits: pd.DataFrame, notes: pd.DataFrame, samples: int, seed: int) -> dict[str, float]:
+    """Return the sizes and, per column of `hits`, the pooled share with its interval.
+
+    `notes` holds the recording and the weight of each row of `hits`.
+    """
+    table = hits.assign(weight=1.0).mul(notes["weight"], axis=0)
+    sums = table.groupby(notes["recording"]).sum().to_numpy()
     lo, hi = bootstrap.interval(sums[:, :-1], sums[:, -1], samples, seed)
     share = sums[:, :-1].sum(axis=0) / sums[:, -1].sum()
-    values: dict[str, float] = {}
-    for place, name in enumerate(names):
-        values[name] = float(share[place])
-        values[f"{name}_lo"], values[f"{name}_hi"] = float(lo[place]), float(hi[place])
+    values: dict[str, float] = {"n_recordings": len(sums), "n_notes": len(hits)}
+    for name, *found in zip(hits.columns, share, lo, hi, strict=True):
+        values |= dict(zip((name, f"{name}_lo", f"{name}_hi"), found, strict=True))
     return values
 
 
-def _fitted_curve(notes: pd.DataFrame) -> NDArray[np.float64]:
+def _fitted_curve(
+    velocity: NDArray[np.float64], latency_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the latency a parabola of the velocity predicts, each half fitted to the other."""
-    velocity = (notes["velocity"].to_numpy(float) - 64) / 64
-    latency_s = notes["latency_s"].to_numpy(float)
-    half = np.arange(len(notes)) % 2
-    curve_s = np.empty(len(notes))
+    velocity = (velocity - 64) / 64
+    half = np.arange(len(velocity)) % 2
+    curve_s = np.empty(len(velocity))
     for side in (0, 1):
         given, asked = half != side, half == side
         start = np.array([0.0, 0.0, np.median(latency_s[given])])

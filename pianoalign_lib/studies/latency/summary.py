@@ -1,4 +1,4 @@
-"""Summaries of the latencies of :mod:`.measure`: by velocity, recording and microphone.
+"""Summaries of the latencies of :mod:`.measure`: by velocity and by microphone.
 
 Test sets of real recordings are groups of their own; all others, of software pianos, are one: the
 control, since their labels made the sound. Times are in seconds. Intervals are 95 % percentile
@@ -7,9 +7,10 @@ intervals of the bootstrap.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ...common.labels import REAL_SETS, set_label
 from ...scoring import bootstrap
@@ -21,15 +22,14 @@ SAME_NOTE_S = 0.050  # labels of a note in two recordings of a piece, less their
 SOUND_M_PER_S = 343.0  # dry air at 20 °C
 
 
-def group_of(test_set: pd.Series) -> pd.Series:
-    """Return each note's group: its test set if that is real, else `SOFTWARE`."""
-    return test_set.where(test_set.isin(REAL_SETS), SOFTWARE)
-
-
-def group_names(latency: pd.DataFrame) -> list[str]:
-    """Return the groups that occur, real ones first."""
-    found = set(group_of(latency["test_set"]))
-    return [name for name in (*REAL_SETS, SOFTWARE) if name in found]
+def grouped(latency: pd.DataFrame) -> pd.DataFrame:
+    """Return the notes with their group (real ones first) and their band of velocities."""
+    group = latency["test_set"].where(latency["test_set"].isin(REAL_SETS), SOFTWARE)
+    bands = [f"{low}–{edge - 1}" for low, edge in pairwise(VELOCITY_EDGES)]
+    return latency.assign(
+        group=pd.Categorical(group, [*REAL_SETS, SOFTWARE], ordered=True),
+        band=pd.cut(latency["velocity"], VELOCITY_EDGES, right=False, labels=bands),
+    )
 
 
 def group_label(group: str) -> str:
@@ -44,51 +44,33 @@ def enough(latency: pd.DataFrame) -> pd.DataFrame:
     return measured[size >= LEAST_NOTES]
 
 
-def by_velocity(latency: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the latency of each group and velocity band.
+def summarise(latency: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Summarise the latency by a key, such as those of :func:`grouped`.
 
     Returns
     -------
     DataFrame
-        group, velocity_from, velocity_to (inclusive), n_notes, n_isolated, n_measured, q1_s,
-        median_s, q3_s.
+        The key; n_notes, n_isolated, n_measured; q1_s, median_s, q3_s; mean velocity and mean
+        number of other notes sounding, of all notes and (suffix ``_measured``) of those measured.
     """
-    keyed = latency.assign(
-        group=group_of(latency["test_set"]), band=velocity_band(latency["velocity"])
+    of_measured = latency[["velocity", "sounding"]].where(latency["latency_s"].notna())
+    both = latency.join(of_measured, rsuffix="_measured").groupby(key, observed=True)
+    quartiles = both["latency_s"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
+    counts = both.agg(
+        n_notes=("latency_s", "size"),
+        n_isolated=("isolated", "sum"),
+        n_measured=("latency_s", "count"),
+        velocity=("velocity", "mean"),
+        velocity_measured=("velocity_measured", "mean"),
+        sounding=("sounding", "mean"),
+        sounding_measured=("sounding_measured", "mean"),
     )
-    rows = _summary(keyed, ["group", "band"])
-    edges = np.array(VELOCITY_EDGES)
-    rows.insert(1, "velocity_from", edges[rows["band"]])
-    rows.insert(2, "velocity_to", edges[rows["band"] + 1] - 1)
-    return rows.drop(columns="band")
-
-
-def by_recording(latency: pd.DataFrame) -> pd.DataFrame:
-    """Summarise the latency of each recording (columns as in :func:`by_velocity`)."""
-    keyed = latency.assign(group=group_of(latency["test_set"]))
-    return _summary(keyed, ["group", "recording", "performance", "piano"])
-
-
-def coverage(latency: pd.DataFrame) -> pd.DataFrame:
-    """Say how many notes of each group were measured and how they differ from all of them.
-
-    Returns
-    -------
-    DataFrame
-        Per group the counts, and mean velocity and mean number of other notes sounding, of all
-        notes and of the measured ones (suffix ``_measured``).
-    """
-    keyed = latency.assign(group=group_of(latency["test_set"]))
-    rows = _summary(keyed, ["group"]).set_index("group")
-    for name in ("velocity", "sounding"):
-        rows[name] = keyed.groupby("group")[name].mean()
-        measured = keyed[keyed["latency_s"].notna()]
-        rows[f"{name}_measured"] = measured.groupby("group")[name].mean()
-    return rows.reset_index()
+    names = {0.25: "q1_s", 0.5: "median_s", 0.75: "q3_s"}
+    return counts.join(quartiles.rename(columns=names)).reset_index()
 
 
 def microphone_delay(
-    latency: pd.DataFrame, *, samples: int = bootstrap.SAMPLES, seed: int = bootstrap.SEED
+    latency: pd.DataFrame, samples: int = bootstrap.SAMPLES, seed: int = bootstrap.SEED
 ) -> pd.DataFrame:
     """Compare the pieces recorded with close and with ambient microphones, note by note.
 
@@ -98,9 +80,8 @@ def microphone_delay(
     -------
     DataFrame
         Per piece, and as "all" their mean: n_notes measured in both, delay_s (median of ambient
-        minus close) with its interval (over notes; for "all" over pieces and their notes),
-        distance_m, how much farther sound travels in that time, with interval, and correlation
-        (Spearman) of the latencies of one recording with those of the other.
+        minus close) with its interval delay_lo_s and delay_hi_s (over notes; for "all" over pieces
+        and their notes) and correlation (Spearman) of the latencies in the two recordings.
     """
     keyed = latency.sort_values(["recording", "onset_s", "note_id"])
     keyed = keyed.assign(order=keyed.groupby(["recording", "pitch"]).cumcount())
@@ -110,32 +91,21 @@ def microphone_delay(
     apart_s = both["onset_s_ambient"] - both["onset_s"]
     apart_s -= apart_s.groupby(both["performance"]).transform("median")
     both = both[apart_s.abs() <= SAME_NOTE_S]
-    rng, rows, draws = np.random.default_rng(seed), [], []
+    rng, draws = np.random.default_rng(seed), []
+    rows: list[list] = []
     for piece, notes in both.groupby("performance", sort=True):
         delay_s = (notes["latency_s_ambient"] - notes["latency_s"]).to_numpy()
         picks = rng.integers(len(delay_s), size=(samples, len(delay_s)))
         draws.append(np.median(delay_s[picks], axis=1))
         agree = rank_correlation(notes["latency_s"], notes["latency_s_ambient"])
-        rows.append(_delay(str(piece), len(notes), float(np.median(delay_s)), draws[-1], agree))
+        rows.append([piece, len(notes), np.median(delay_s), *bootstrap.bounds(draws[-1]), agree])
     if rows:
         picks = rng.integers(len(draws), size=(samples, len(draws)))
         pooled = np.stack(draws)[picks, np.arange(samples)[:, None]].mean(axis=1)
-        middle = float(np.mean([row["delay_s"] for row in rows]))
-        rows.append(_delay("all", sum(row["n_notes"] for row in rows), middle, pooled, np.nan))
-    return pd.DataFrame(rows)
-
-
-def _delay(piece: str, n_notes: int, delay_s: float, draws: NDArray, agree: float) -> dict:
-    values = dict(
-        zip(("", "_lo", "_hi"), (delay_s, *map(float, bootstrap.bounds(draws))), strict=True)
-    )
-    return {
-        "performance": piece,
-        "n_notes": n_notes,
-        **{f"delay{end}_s": value for end, value in values.items()},
-        **{f"distance{end}_m": SOUND_M_PER_S * value for end, value in values.items()},
-        "correlation": agree,
-    }
+        mean_s = np.mean([row[2] for row in rows])
+        rows.append(["all", len(both), mean_s, *bootstrap.bounds(pooled), np.nan])
+    columns = ["performance", "n_notes", "delay_s", "delay_lo_s", "delay_hi_s", "correlation"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def rank_correlation(one: pd.Series, other: pd.Series) -> float:
@@ -143,25 +113,3 @@ def rank_correlation(one: pd.Series, other: pd.Series) -> float:
     if one.nunique() < 2 or other.nunique() < 2:
         return float("nan")
     return float(one.corr(other, method="spearman"))
-
-
-def velocity_band(velocity: pd.Series) -> NDArray[np.int64]:
-    """Return the place of each velocity's band in `VELOCITY_EDGES`."""
-    last = len(VELOCITY_EDGES) - 2
-    return np.clip(np.searchsorted(VELOCITY_EDGES, velocity, side="right") - 1, 0, last)
-
-
-def _summary(keyed: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    rows = keyed.groupby(keys, sort=True).agg(
-        n_notes=("latency_s", "size"),
-        n_isolated=("isolated", "sum"),
-        n_measured=("latency_s", "count"),
-        q1_s=("latency_s", lambda values: values.quantile(0.25)),
-        median_s=("latency_s", "median"),
-        q3_s=("latency_s", lambda values: values.quantile(0.75)),
-    )
-    rows = rows.reset_index()
-    order = {name: place for place, name in enumerate((*REAL_SETS, SOFTWARE))}
-    return rows.sort_values("group", key=lambda names: names.map(order), kind="stable").reset_index(
-        drop=True
-    )

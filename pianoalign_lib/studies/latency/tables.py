@@ -1,4 +1,8 @@
-"""The tables of what the labels of a real piano allow; numbers from :mod:`.label_limit`."""
+"""Tables 6b to 6e: what the labels of a real piano allow; numbers from :mod:`.label_limit`.
+
+All take the latencies that :mod:`.measure` stored, `notes` to be printed below a table's own and,
+as `draws`, samples and seed of the bootstrap.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,23 @@ import numpy as np
 import pandas as pd
 
 from ...common.labels import condition_label, method_label, set_label
-from ...scoring import bootstrap
 from ...tables.model import Cell, Column, Missing, Name, Number, Percent, Table
-from . import label_limit
-from . import summary as latency_summary
-from .label_limit import READINGS, TOLERANCES_MS
-from .summary import LEAST_NOTES, SOFTWARE, enough, group_label, group_of
+from .label_limit import READINGS, TOLERANCES_MS, limits, scored_by_sound
+from .summary import (
+    LEAST_NOTES,
+    SOFTWARE,
+    SOUND_M_PER_S,
+    enough,
+    group_label,
+    grouped,
+    microphone_delay,
+    summarise,
+)
 
 _METHOD = (
     "From label to sound: measured on isolated notes (no other label from 80 ms before to 100 ms "
     "after) with one clear rise at their own partials; the onset is where a quarter of the rise is "
-    "reached, an ideal step measuring zero (pianoalign_lib/studies/latency/measure.py). No "
+    "reached, an ideal step measuring zero (pianoalign_lib/corpora/sounding.py). No "
     "network is involved."
 )
 _INTERVALS = "In brackets: 95 % bootstrap interval over recordings."
@@ -28,15 +38,8 @@ _CHORDS = (
 )
 
 
-def table_label_limit(
-    latency: pd.DataFrame,
-    *,
-    samples: int = bootstrap.SAMPLES,
-    seed: int = bootstrap.SEED,
-    notes: Sequence[str] = (),
-) -> Table:
+def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **draws: int) -> Table:
     """Return what a perfect aligner could reach, per group and reading."""
-    limits = label_limit.limits(latency, samples=samples, seed=seed)
     columns = [
         Column("group", "Recordings"), Column("reading", "Taken off the latency"),
         Column("n_recordings", "Rec."), Column("n_notes", "Notes"),
@@ -50,14 +53,15 @@ def table_label_limit(
             Number(row["n_notes"]),
             *(_percent(row, f"share_{ms}ms") for ms in TOLERANCES_MS),
         ]
-        for row in limits.to_dict("records")
+        for row in limits(latency, **draws).to_dict("records")
     ]
     own = [
         "A perfect aligner puts every onset exactly where the sound begins; scored against the "
         "labels, its error is the time from label to sound.",
         _METHOD,
-        *_control_notes(latency),
-        *_coverage_notes(latency),
+        *_control_note(latency),
+        *map(_coverage_note, summarise(grouped(latency), "group").to_dict("records")),
+        f"Recordings with fewer than {LEAST_NOTES} measured notes are left out of the rows.",
         _CHORDS,
         "Velocity curve: a parabola per recording, fitted to one half of its notes and applied to "
         "the other. Velocities as in all notes: each measured note counts as often as its "
@@ -73,11 +77,10 @@ def table_label_limit(
 
 def limit_note(latency: pd.DataFrame) -> str:
     """Say in a sentence what a perfect aligner reaches at 10 ms on real recordings, raw."""
-    limits = label_limit.limits(latency)
-    real = limits[(limits["reading"] == "raw") & (limits["group"] != SOFTWARE)]
     parts = [
         f"{group_label(row['group'])} {100 * row['share_10ms']:.1f} %"
-        for row in real.to_dict("records")
+        for row in limits(latency).to_dict("records")
+        if row["reading"] == "raw" and row["group"] != SOFTWARE
     ]
     return (
         "C7: what a perfect aligner would reach at 10 ms on the notes whose sound could be "
@@ -93,19 +96,15 @@ def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         Column("n_measured", "Measured"), Column("q1_ms", "Lower quartile (ms)"),
         Column("median_ms", "Median (ms)"), Column("q3_ms", "Upper quartile (ms)"),
     ]  # fmt: skip
-    bands = latency_summary.by_velocity(latency)
-    total = latency_summary.coverage(latency).assign(velocity_from=0)
     rows: list[list[Cell]] = []
-    for group in latency_summary.group_names(latency):
-        for part in (total, bands):
-            for row in part[part["group"] == group].to_dict("records"):
-                lowest = row["velocity_from"]
-                velocity = f"{lowest}–{row['velocity_to']}" if lowest else "all"
+    for group, of_group in grouped(latency).groupby("group", observed=True):
+        for part in (of_group.assign(band="all"), of_group):
+            for row in summarise(part, "band").to_dict("records"):
                 times = [1000 * row[name] for name in ("q1_s", "median_s", "q3_s")]
                 rows.append(
                     [
-                        Name(group, group_label(group)),
-                        velocity,
+                        Name(str(group), group_label(str(group))),
+                        row["band"],
                         Number(row["n_notes"]),
                         Percent(row["n_isolated"] / row["n_notes"]),
                         Number(row["n_measured"]),
@@ -116,15 +115,8 @@ def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     return Table("latency", caption, columns, rows, [_METHOD, _CHORDS, *notes])
 
 
-def table_microphones(
-    latency: pd.DataFrame,
-    *,
-    samples: int = bootstrap.SAMPLES,
-    seed: int = bootstrap.SEED,
-    notes: Sequence[str] = (),
-) -> Table:
+def table_microphones(latency: pd.DataFrame, *, notes: Sequence[str] = (), **draws: int) -> Table:
     """Return how much later the ambient microphones hear the pieces recorded with both."""
-    delays = latency_summary.microphone_delay(latency, samples=samples, seed=seed)
     columns = [
         Column("performance", "Piece"), Column("n_notes", "Notes measured in both"),
         Column("delay_ms", "Ambient later by (ms)"), Column("delay_interval_ms", "95 % interval"),
@@ -132,19 +124,14 @@ def table_microphones(
         Column("correlation", "Rank correlation"),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
-    for row in delays.to_dict("records"):
-        rows.append(
-            [
-                Name("all", "mean of the pieces") if row["performance"] == "all"
-                else row["performance"],
-                Number(row["n_notes"]),
-                Number(1000 * row["delay_s"], 1),
-                f"{1000 * row['delay_lo_s']:.1f} to {1000 * row['delay_hi_s']:.1f}",
-                Number(row["distance_m"], 1),
-                f"{row['distance_lo_m']:.1f} to {row['distance_hi_m']:.1f}",
-                _number(row["correlation"], 2),
-            ]
-        )  # fmt: skip
+    for row in microphone_delay(latency, **draws).to_dict("records"):
+        piece = row["performance"]
+        delays: list[Cell] = []
+        for unit in (1000, SOUND_M_PER_S):
+            value, low, high = (unit * row[f"delay{end}_s"] for end in ("", "_lo", "_hi"))
+            delays += [Number(value, 1), f"{low:.1f} to {high:.1f}"]
+        name: Cell = Name(piece, "mean of the pieces") if piece == "all" else piece
+        rows.append([name, Number(row["n_notes"]), *delays, _number(row["correlation"], 2)])
     own = [
         "Two performances of the machine, matched note by note (pitch and order); the medians of "
         "their differences. Interval of a piece: over its notes; of the mean: over pieces too.",
@@ -163,14 +150,10 @@ def table_scored_by_sound(
     predictions: pd.DataFrame,
     *,
     condition: str = "note100",
-    samples: int = bootstrap.SAMPLES,
-    seed: int = bootstrap.SEED,
     notes: Sequence[str] = (),
+    **draws: int,
 ) -> Table:
     """Return the methods' accuracy at 10 ms against labels, against the sound, and the limit."""
-    scores = label_limit.scored_by_sound(
-        latency, predictions, condition=condition, samples=samples, seed=seed
-    )
     columns = [
         Column("test_set", "Recordings"), Column("method", "Method"), Column("n_notes", "Notes"),
         Column("label", "of the label", interval=True),
@@ -178,6 +161,7 @@ def table_scored_by_sound(
         Column("limit", "Limit: sound of the label", interval=True),
         Column("others", "Other notes: of the label"), Column("correlation", "Rank correlation"),
     ]  # fmt: skip
+    scores = scored_by_sound(latency, predictions, condition=condition, **draws)
     rows: list[list[Cell]] = [
         [
             Name(row["test_set"], set_label(row["test_set"])),
@@ -211,40 +195,32 @@ def _number(value: float, decimals: int) -> Cell:
     return Missing("–") if np.isnan(value) else Number(value, decimals)
 
 
-def _control_notes(latency: pd.DataFrame) -> list[str]:
-    found = enough(latency)
-    software = found[group_of(found["test_set"]) == SOFTWARE]
+def _control_note(latency: pd.DataFrame) -> list[str]:
+    found = grouped(enough(latency))
+    software = found[found["group"] == SOFTWARE]
     if software.empty:
         return []
     rest_s = software.groupby("recording")["latency_s"].transform(lambda x: x - x.median())
     zero_ms = 1000 * software["latency_s"].median()
-    low, high = (_signed(1000 * float(rest_s.quantile(share))) for share in (0.25, 0.75))
+    low_ms, high_ms = 1000 * rest_s.quantile([0.25, 0.75])
+    spread = f"{low_ms:+.1f} and {high_ms:+.1f} ms".replace("-", "−")
     return [
         "Software pianos are the control: their labels made the sound, so their spread is that of "
-        f"the measuring and of the pianos' attacks (half of the notes between {low} and {high} ms "
+        f"the measuring and of the pianos' attacks (half of the notes between {spread} "
         f"around their recording's median). Their median, {zero_ms:.1f} ms, is what an "
         "aligner trained on such pianos takes for zero."
     ]
 
 
-def _coverage_notes(latency: pd.DataFrame) -> list[str]:
-    found = []
-    for row in latency_summary.coverage(latency).to_dict("records"):
-        measured, isolated = (
-            100 * row[name] / row["n_notes"] for name in ("n_measured", "n_isolated")
+def _coverage_note(row: dict) -> str:
+    measured, isolated = (100 * row[name] / row["n_notes"] for name in ("n_measured", "n_isolated"))
+    note = (
+        f"{group_label(row['group'])}: {row['n_measured']:,} of {row['n_notes']:,} notes measured "
+        f"({measured:.1f} %; {isolated:.1f} % are isolated)"
+    )
+    if row["n_measured"]:
+        note += (
+            f"; mean velocity {row['velocity_measured']:.1f}, of all {row['velocity']:.1f}; "
+            f"other notes sounding {row['sounding_measured']:.1f}, of all {row['sounding']:.1f}"
         )
-        counts = f"{row['n_measured']:,} of {row['n_notes']:,} notes measured ({measured:.1f} %"
-        note = f"{group_label(row['group'])}: {counts}; {isolated:.1f} % are isolated)"
-        if row["n_measured"]:
-            note += (
-                f"; mean velocity {row['velocity_measured']:.1f}, of all {row['velocity']:.1f}; "
-                f"other notes sounding {row['sounding_measured']:.1f}, of all {row['sounding']:.1f}"
-            )
-        found.append(f"{note}.")
-    return [
-        *found, f"Recordings with fewer than {LEAST_NOTES} measured notes are left out of the rows."
-    ]  # fmt: skip
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{note}."

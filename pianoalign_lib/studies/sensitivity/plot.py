@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ...common.errors import PianoAlignError
-from ...common.figure_style import line_style, method_style, style
+from ...common.figure_style import line_style, style
 from ...common.labels import method_label
 from ...tables.paper import PAPER_PERCENT
 from .readings import QUESTIONS
-
-_STEP = 0.2  # between the points of one reading
-_GAP = 1.0  # rows left for a question's title
 
 
 def plot_sensitivity(
@@ -24,76 +19,45 @@ def plot_sensitivity(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the accuracy at 10 ms under every reading; dashes mark the paper's values.
 
-    Parameters
-    ----------
-    frame
-        ``sensitivity.csv``.
-    methods
-        The methods to draw, each in its colour.
-
-    Returns
-    -------
-    figure, data : Figure, DataFrame
-        Data: question, reading, method, accuracy, lo, hi in percent.
+    Takes ``sensitivity.csv``. Data: question, reading, method, accuracy, lo, hi in percent.
 
     Raises
     ------
     PianoAlignError
         If none of the methods is in the frame.
     """
-    rows = frame[frame["method"].isin(methods)]
+    rows = frame[frame["method"].isin(methods)].reset_index(drop=True)
     if rows.empty:
         raise PianoAlignError(f"nothing to draw: no results of {', '.join(methods)}")
-    data = rows[["question", "reading", "label", "is_ours", "method"]].assign(
-        accuracy=100 * rows["acc_10ms"], lo=100 * rows["acc_10ms_lo"], hi=100 * rows["acc_10ms_hi"]
-    )
-    places = _places(data)
-    end = max(places.values()) + 0.7
+    accuracy, lo, hi = (100 * rows[f"acc_10ms{end}"] for end in ("", "_lo", "_hi"))
+    data = rows[["question", "reading", "method"]].assign(accuracy=accuracy, lo=lo, hi=hi)
+    ticks: list[str] = []  # from the top: each question's title, then its readings
+    place = pd.Series(0.0, data.index)
+    for question, asked in rows.groupby("question", sort=False):
+        ticks.append(QUESTIONS[str(question)])
+        for _, same in asked.groupby("reading", sort=False):
+            place[same.index] = len(ticks)
+            ticks.append(same["label"].iloc[0] + " (ours)" * bool(same["is_ours"].iloc[0]))
     with style():
-        figure = Figure(figsize=(8, 1 + 0.22 * end))
+        figure = Figure(figsize=(8, 1 + 0.22 * len(ticks)))
         axes = figure.add_subplot()
-        drawn = [name for name in methods if (data["method"] == name).any()]
-        for method in drawn:
+        for index, method in enumerate(methods):
+            chosen, look = data["method"] == method, line_style(method)
+            y = place[chosen] + 0.2 * (index - (len(methods) - 1) / 2)
+            colour = look["color"]
+            axes.hlines(y, lo[chosen], hi[chosen], color=colour, linewidth=1.2, zorder=2)
+            look |= {"linestyle": "", "markersize": 5, "label": method_label(method)}
+            axes.plot(accuracy[chosen], y, **look)
             if method in PAPER_PERCENT:
-                colour = method_style(method)["color"]
                 axes.axvline(PAPER_PERCENT[method], color=colour, linestyle="--", linewidth=1)
-        for row in data.to_dict("records"):
-            shift = _STEP * (list(methods).index(row["method"]) - (len(methods) - 1) / 2)
-            place = places[row["question"], row["reading"]] + shift
-            colour = method_style(row["method"])["color"]
-            axes.plot([row["lo"], row["hi"]], [place] * 2, color=colour, linewidth=1.2, zorder=2)
-            axes.plot(row["accuracy"], place, **{**line_style(row["method"]), "markersize": 5})
-        _label_rows(axes, data, places)
-        axes.set(xlabel="Notes within 10 ms (%)", xlim=(0, 100), ylim=(end, -0.5))
+        axes.set_yticks(range(len(ticks)), ticks, fontsize=8)
+        for text in axes.get_yticklabels():
+            if text.get_text() in QUESTIONS.values():
+                text.set_fontweight("bold")
+        axes.set(xlabel="Notes within 10 ms (%)", xlim=(0, 100), ylim=(len(ticks) - 0.3, -0.5))
         axes.grid(axis="x")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        handles = [
-            Line2D([], [], linestyle="", label=method_label(method), **line_style(method))
-            for method in drawn
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
-    return figure, data.drop(columns=["label", "is_ours"]).reset_index(drop=True)
-
-
-def _places(data: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the height of each reading, from the top, with room above each question."""
-    readings = data[["question", "reading"]].drop_duplicates()
-    questions = list(dict.fromkeys(readings["question"]))
-    return {
-        (question, reading): row + _GAP * questions.index(question) + _GAP
-        for row, (question, reading) in enumerate(readings.itertuples(index=False, name=None))
-    }
-
-
-def _label_rows(axes: Axes, data: pd.DataFrame, places: dict[tuple[str, str], float]) -> None:
-    labels = {
-        places[row["question"], row["reading"]]: row["label"] + " (ours)" * bool(row["is_ours"])
-        for row in data.to_dict("records")
-    }
-    first = {question: place for (question, _), place in reversed(places.items())}
-    titles = {place - _GAP: QUESTIONS.get(question, question) for question, place in first.items()}
-    axes.set_yticks([*labels, *titles], [*labels.values(), *titles.values()], fontsize=8)
-    for text in axes.get_yticklabels()[len(labels) :]:
-        text.set_fontweight("bold")
+        figure.legend(loc="outside upper center", ncols=len(methods))
+    return figure, data

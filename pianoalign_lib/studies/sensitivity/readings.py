@@ -1,4 +1,4 @@
-"""The readings of the paper that the sensitivity study tries: one line each, to be added to.
+"""The readings of the paper that the study tries: one line each, to be added to.
 
 What the paper does not say, as far as our source goes, can be read in several ways. A reading is
 our own procedure (every default of :class:`Reading`) with one thing changed; the few that change
@@ -8,13 +8,7 @@ two say so in their label ("both").
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, dataclass, fields
-
-ALL = ("none", "dtw", "crnn", "cnn", "hybrid")
-NETWORKS = ("crnn", "cnn")
-WITH_DTW = ("dtw", "hybrid")
-AFTER_NETWORK = ("crnn", "cnn", "hybrid")
-PLACING = ("dtw", "crnn", "cnn", "hybrid")
+from dataclasses import dataclass, replace
 
 QUESTIONS = {
     "errors": "How the timing errors are drawn",
@@ -24,60 +18,37 @@ QUESTIONS = {
     "lost": "Lost notes",
     "scoring": "What counts as right",
 }
+TOLERANCES_MS = (5, 10, 25, 50)
+ALL = ("none", "dtw", "crnn", "cnn", "hybrid")
+NETWORKS = ("crnn", "cnn")
+WITH_DTW = ("dtw", "hybrid")
+AFTER_NETWORK = ("crnn", "cnn", "hybrid")
+PLACING = ("dtw", "crnn", "cnn", "hybrid")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the paper; every default is what the pipeline does.
+    """One way to read the paper; every default is what the pipeline does."""
 
-    Attributes
-    ----------
-    question, key, label
-        One of :data:`QUESTIONS`, a name within it, and what to print.
-    methods
-        The methods it can change.
-    errors
-        One of :data:`pianoalign_lib.studies.sensitivity.errors.KINDS`, or ``independent``.
-    threshold
-        Posterior from which on a pitch sounds; None: the checkpoint's, chosen on validation.
-    dip_depth
-        As in :func:`pianoalign_lib.crnn.decoding.detect_onsets`.
-    matching
-        ``in_order`` (:func:`pianoalign_lib.crnn.decoding.match_notes`), or one of
-        :data:`pianoalign_lib.studies.sensitivity.bench.MATCHINGS`.
-    max_shift_ms
-        Reach of the matching; None: ``decoding.max_shift_ms`` of ``params.yaml``.
-    dtw_rate, dtw_true_clock, dtw_onsets
-        As in :meth:`pianoalign_lib.studies.sensitivity.dtw.DtwBench.path`.
-    lost
-        A lost note is ``kept`` at its input onset, ``wrong``, or ``left_out``.
-    scoring
-        ``identity``, or one of :data:`pianoalign_lib.studies.sensitivity.scoring.SHARES`.
-    """
-
-    question: str
-    key: str
-    label: str
-    methods: tuple[str, ...]
-    errors: str = "independent"
-    threshold: float | None = None
-    dip_depth: float = 0.3
-    matching: str = "in_order"
-    max_shift_ms: float | None = None
-    dtw_rate: int = 50
+    question: str  # one of QUESTIONS
+    key: str  # its name within the question
+    label: str  # what to print
+    methods: tuple[str, ...]  # those that it can change
+    errors: str = "independent"  # a kind of `bench.loosen`
+    threshold: float | None = None  # from which on a pitch sounds; None: the checkpoint's
+    dip_depth: float = 0.3  # as in `detect_onsets`
+    matching: str = "in_order"  # one of `bench.MATCHINGS`
+    max_shift_ms: float | None = None  # reach of the matching; None: that of params.yaml
+    dtw_rate: int = 50  # this and the next as in `methods.dtw.audio_features`
     dtw_true_clock: bool = True
-    dtw_onsets: bool = True
-    lost: str = "kept"
-    scoring: str = "identity"
+    dtw_onsets: bool = True  # DLNCO features beside chroma
+    lost: str = "kept"  # a lost note is kept at its input onset, wrong, or left_out
+    scoring: str = "identity"  # or one of `run.SHARES`
 
     @property
     def is_ours(self) -> bool:
         """Whether nothing is changed."""
-        return all(
-            getattr(self, field.name) == field.default
-            for field in fields(self)
-            if field.default is not MISSING
-        )
+        return replace(self, question="", key="", label="", methods=()) == Reading("", "", "", ())
 
 
 READINGS = (

@@ -1,32 +1,46 @@
 """How far DTW, the networks and both in turn move under other readings of the paper.
 
-The readings are declared in :mod:`.readings`. Nothing is trained: the
-networks are those of the checkpoints, trained with our own timing errors.
+Nothing is trained: the networks are those of the checkpoints, trained with our own timing errors.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from mir_eval.util import match_events
 
-from ...common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
-from ...common.errors import CheckpointError, CorpusError
+from ...common.config import CorpusPaths, digest, topic
+from ...common.errors import ConfigError, CorpusError
 from ...common.files import PACKAGE, atomic_path, sha256_file
 from ...common.progress import progress
 from ...corpora.recordings import Recording, load_recording, read_index
-from .bench import Bench
-from .readings import READINGS, Reading
-from .scoring import Tally, summarise, tally
+from ...crnn.inference import use_one_thread
+from ...scoring import bootstrap
+from ...scoring.metrics import EPSILON_S, count_hits
+from ...scoring.scores import write_scores
+from .bench import Placed, prepare
+from .readings import READINGS, TOLERANCES_MS, Reading
 
-SENSITIVITY = "sensitivity.csv"
+# The code that can change a tally.
+CODE = (
+    "corpora/timing_errors.py", "crnn/*.py", "methods/*.py", "scoring/metrics.py",
+    "studies/sensitivity/*.py",
+)  # fmt: skip
+# From matched, true and predicted onsets to hits and what they are a share of.
+SHARES: dict[str, Callable[[int, int, int], tuple[int, int]]] = {
+    "rematched": lambda right, true, found: (right, true),
+    "recall": lambda right, true, found: (right, true),
+    "precision": lambda right, true, found: (right, found),
+    "f1": lambda right, true, found: (2 * right, true + found),
+    "jaccard": lambda right, true, found: (right, true + found - right),
+}
 
 
 def run_sensitivity(
@@ -46,78 +60,48 @@ def run_sensitivity(
         The corpus's folders; the ``eval`` part must have been rendered.
     params
         All of ``params.yaml``; topic ``sensitivity`` names the test set, the condition and how many
-        recordings to take (evenly spaced over their names).
+        recordings to take, evenly spaced over their names.
     jobs
         Processes side by side, each with one thread.
     readings
         What to try.
 
-    Returns
-    -------
-    Path
-        The CSV file: test_set, condition and the columns of
-        :func:`~.scoring.summarise`.
-
     Raises
     ------
-    ConfigError
-        If the parameters or a reading ask for something unknown.
-    CorpusError, CheckpointError
-        If the recordings or a checkpoint are missing or corrupt.
+    ConfigError, CorpusError, CheckpointError
+        If the parameters are wrong, or the recordings or a checkpoint missing or corrupt.
     """
-    recordings = choose_recordings(paths, topic(params, "sensitivity"))
-    cache = paths.data / "sensitivity" / _fingerprint(paths, params, readings)
-    with ProcessPoolExecutor(jobs) as pool:
-        run = partial(_try_all, paths, params, tuple(readings), cache)
-        done = list(progress(pool.map(run, recordings), total=len(recordings), label="sensitivity"))
-    bootstrap = topic(params, "evaluation")["bootstrap"]
-    frame = summarise(
-        [
-            (reading, method, [_read_tally(part, reading, method) for part in done])
-            for reading in readings
-            for method in reading.methods
-        ],
-        bootstrap["samples"],
-        bootstrap["seed"],
-    )
-    frame.insert(0, "test_set", params["sensitivity"]["test_set"])
-    frame.insert(1, "condition", params["sensitivity"]["condition"])
-    target = paths.results / SENSITIVITY
-    with atomic_path(target) as temporary:
-        frame.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
-    for old in cache.parent.iterdir():
-        if old != cache:
-            shutil.rmtree(old, ignore_errors=True)
-    return target
-
-
-def choose_recordings(paths: CorpusPaths, settings: dict[str, Any]) -> list[Recording]:
-    """Return up to ``recordings`` recordings of the test set, evenly spaced over their names.
-
-    Raises
-    ------
-    CorpusError
-        If the test set has none.
-    """
-    found = [
-        item
-        for item in read_index(paths.split("eval"), split="test")
-        if item.test_set == settings["test_set"]
-    ]
+    settings = topic(params, "sensitivity")
+    test_set, folder = settings["test_set"], paths.split("eval")
+    found = [item for item in read_index(folder, split="test") if item.test_set == test_set]
     if not found:
         raise CorpusError(
-            f"{paths.split('eval')}: no recordings of test set '{settings['test_set']}'; "
+            f"{folder}: no recordings of test set '{test_set}'; "
             "correct sensitivity.test_set in params.yaml"
         )
     found.sort(key=lambda item: item.recording)
-    count = min(settings["recordings"], len(found))
-    return [found[place] for place in np.linspace(0, len(found) - 1, count).round().astype(int)]
+    places = np.linspace(0, len(found) - 1, min(settings["recordings"], len(found)))
+    chosen = [found[place] for place in places.round().astype(int)]
+    files = [*paths.checkpoints.glob("*"), *(path for name in CODE for path in PACKAGE.glob(name))]
+    known = [readings, params, *map(sha256_file, sorted(files))]
+    cache = paths.data / "sensitivity" / digest(known)
+    with ProcessPoolExecutor(jobs) as pool:
+        done = pool.map(partial(_try_all, paths, params, readings, cache), chosen)
+        tallies = pd.concat(progress(done, total=len(chosen), label="sensitivity"))
+    frame = summarise(tallies, readings, **topic(params, "evaluation")["bootstrap"])
+    frame.insert(0, "test_set", test_set)
+    frame.insert(1, "condition", settings["condition"])
+    write_scores(paths.results / "sensitivity.csv", frame)
+    for old in cache.parent.iterdir():
+        if old != cache:
+            shutil.rmtree(old, ignore_errors=True)
+    return paths.results / "sensitivity.csv"
 
 
 def _try_all(
     paths: CorpusPaths,
     params: dict[str, Any],
-    readings: tuple[Reading, ...],
+    readings: Sequence[Reading],
     cache: Path,
     recording: Recording,
 ) -> pd.DataFrame:
@@ -125,16 +109,13 @@ def _try_all(
     path = cache / f"{recording.recording}-{recording.sha256_audio[:12]}.parquet"
     if path.is_file():
         return pd.read_parquet(path)  # written whole or not at all
-    import torch
-
-    torch.set_num_threads(1)
+    use_one_thread()
     audio, notes = load_recording(paths.split("eval"), recording)
-    bench = Bench(audio, notes, recording.recording, paths, params)
+    place = prepare(audio, notes, recording.recording, paths, params)
     frame = pd.DataFrame(
         [
-            {"question": reading.question, "reading": reading.key, "method": method}
-            | asdict(tally(reading, notes, bench.place(method, reading)))
-            for reading in readings
+            {"reading": number, "method": method} | tally(reading, notes, place(method, reading))
+            for number, reading in enumerate(readings)
             for method in reading.methods
         ]
     )
@@ -143,30 +124,88 @@ def _try_all(
     return frame
 
 
-def _read_tally(frame: pd.DataFrame, reading: Reading, method: str) -> Tally:
-    chosen = frame[
-        (frame["question"] == reading.question)
-        & (frame["reading"] == reading.key)
-        & (frame["method"] == method)
-    ]
-    row = chosen.iloc[0]
-    return Tally(*(row[name] for name in ("n_notes", "lost", "hits", "counted", "errors_s")))
+def tally(reading: Reading, notes: pd.DataFrame, found: Placed) -> dict[str, Any]:
+    """Return what one recording says of one method under one reading.
+
+    `notes` is the true note table, in the row order of `found`. As in
+    :mod:`pianoalign_lib.scoring.metrics` a tolerance includes its bound.
+
+    Returns
+    -------
+    dict
+        n_notes; lost; hits and counted: for each tolerance the hits and what they are a share of,
+        both integers, so that recordings can be pooled and drawn anew; errors_s, one per note,
+        infinite for lost notes that are wrong, none at all if notes are matched anew.
+
+    Raises
+    ------
+    ConfigError
+        If extracted onsets are to be scored of a method that extracts none.
+    """
+    errors_s = np.abs(found.onset_s - notes["onset_s"].to_numpy())
+    if reading.lost == "wrong":
+        errors_s = np.where(found.placed, errors_s, np.inf)
+    elif reading.lost == "left_out":
+        errors_s = errors_s[found.placed]
+    counts = [(hits, len(errors_s)) for hits in count_hits(errors_s, TOLERANCES_MS)]
+    if reading.scoring != "identity":
+        counts = [_matched(reading.scoring, notes, found, ms / 1000) for ms in TOLERANCES_MS]
+        errors_s = errors_s[:0]
+    hits, counted = zip(*counts, strict=True)
+    sizes = {"n_notes": len(notes), "lost": np.count_nonzero(~found.placed)}
+    return sizes | {"hits": hits, "counted": counted, "errors_s": errors_s}
 
 
-def _fingerprint(paths: CorpusPaths, params: dict[str, Any], readings: Sequence[Reading]) -> str:
-    """Return digits that change with anything that can change a tally, but for the audio."""
-    methods = {HYBRID_VARIANT, *(method for reading in readings for method in reading.methods)}
-    names = sorted(methods & set(topic(params, "variants")))
-    checkpoints = [paths.checkpoints / f"{name}.safetensors" for name in names]
-    missing = [str(path) for path in checkpoints if not path.is_file()]
-    if missing:
-        raise CheckpointError(f"{', '.join(missing)}: not found; restore from git or train")
-    code = sorted(PACKAGE.rglob("*.py"))
-    topics = ("sensitivity", "conditions", "perturbation_seed", "decoding", "crnn", "variants")
-    return digest(
-        [
-            [asdict(reading) for reading in readings],
-            [topic(params, name) for name in topics],
-            [sha256_file(path) for path in [*checkpoints, *code]],
-        ]
+def _matched(
+    scoring: str, notes: pd.DataFrame, found: Placed, tolerance_s: float
+) -> tuple[int, int]:
+    """Match notes anew, by pitch and onset."""
+    pitch, onset_s = notes["pitch"].to_numpy(), found.onset_s
+    if scoring != "rematched":
+        if found.detected is None:
+            raise ConfigError(f"scoring '{scoring}' needs a network, which extracts onsets")
+        pitch, onset_s = found.detected.pitch, found.detected.onset_s
+    right = sum(
+        len(match_events(true_s.to_numpy(), onset_s[pitch == p], tolerance_s + EPSILON_S))
+        for p, true_s in notes.groupby("pitch")["onset_s"]
     )
+    return SHARES[scoring](right, len(notes), len(onset_s))
+
+
+def summarise(
+    tallies: pd.DataFrame, readings: Sequence[Reading], samples: int, seed: int
+) -> pd.DataFrame:
+    """Pool the tallies of recordings, always in the same order: one row per reading and method.
+
+    Returns
+    -------
+    DataFrame
+        question, reading, label, method, is_ours, n_recordings, n_notes, acc_{T}ms (pooled share),
+        acc_10ms_lo and acc_10ms_hi (95 % interval), median_abs_error_s (NaN if single notes have
+        no error) and lost_share.
+    """
+    rows = []
+    for number, method in dict.fromkeys(zip(tallies["reading"], tallies["method"], strict=True)):
+        reading = readings[number]
+        parts = tallies[(tallies["reading"] == number) & (tallies["method"] == method)]
+        hits, counted = (np.stack(parts[name].to_list()) for name in ("hits", "counted"))
+        shares = hits.sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
+        lo, hi = bootstrap.interval(hits[:, 1], counted[:, 1], samples, seed)  # 10 ms
+        errors_s = np.concatenate(parts["errors_s"].to_list())
+        rows.append(
+            {
+                "question": reading.question,
+                "reading": reading.key,
+                "label": reading.label,
+                "method": method,
+                "is_ours": reading.is_ours,
+                "n_recordings": len(parts),
+                "n_notes": parts["n_notes"].sum(),
+                **{f"acc_{ms}ms": share for ms, share in zip(TOLERANCES_MS, shares, strict=True)},
+                "acc_10ms_lo": lo,
+                "acc_10ms_hi": hi,
+                "median_abs_error_s": np.median(errors_s) if len(errors_s) else np.nan,
+                "lost_share": parts["lost"].sum() / parts["n_notes"].sum(),
+            }
+        )
+    return pd.DataFrame(rows)
