@@ -85,7 +85,8 @@ setup:  ## create .venv and install the locked packages, unless that is done
 	echo "Installing the other packages of requirements.lock (2 of 3)"
 	"$(VENV)/bin/python" -m pip install --quiet --no-compile --no-deps -r requirements.lock
 	echo "Installing pianoalign (3 of 3)"
-	"$(VENV)/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+	"$(VENV)/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable . \
+	    --config-settings editable_mode=compat  # `studies` is found from anywhere, too
 	if [ "$(SCM)" = none ]; then
 	    "$(VENV)/bin/python" -m dvc config --local core.no_scm true
 	elif grep -qs no_scm .dvc/config.local; then

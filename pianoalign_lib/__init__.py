@@ -14,10 +14,12 @@ localizer_training  how the localizer's weights are made
 methods             one door to every way of placing notes; predictions
 scoring             metrics, intervals, comparisons, verdicts
 tables, figures     from numbers to what a reader sees
-studies             other readings of the paper; from label to sound
 report              notebooks and their results on one page
 cli                 the program
 ==================  ===============================================================================
+
+Outside stand ``studies`` (questions that the paper did not ask), ``benchmarks`` (other tools,
+speed) and ``tools`` (maintainers' scripts): they use the library, and it knows none of them.
 """
 
 from typing import TYPE_CHECKING, Any

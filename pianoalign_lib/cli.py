@@ -83,8 +83,6 @@ def build_parser() -> ArgumentParser:
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
-    _add(commands, "latency", _latency, "measure how long after its label a note sounds")
-    _add(commands, "sensitivity", _sensitivity, "score the methods under other readings")
     localizer = commands.add_parser("localizer", help="train the aligner that is released")
     localizer_steps = localizer.add_subparsers(required=True, metavar="STEP")
     _add(localizer_steps, "prepare", _localizer_prepare, "augment recordings, compute spectra")
@@ -133,7 +131,7 @@ def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
         fetch(paths.sources, paths.data / "downloads")
     elif paths.corpus == "asap":
-        from .corpora.asap.fetch import fetch_asap
+        from .corpora.asap.folder import fetch_asap
 
         fetch_asap(paths.sources, paths.data / "downloads")
     else:
@@ -189,18 +187,6 @@ def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
     write_metrics(paths, params)
     write_summary(paths)
-
-
-def _latency(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .studies.latency.measure import measure_latency
-
-    measure_latency(paths, arguments.jobs)
-
-
-def _sensitivity(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .studies.sensitivity.run import run_sensitivity
-
-    run_sensitivity(paths, params, arguments.jobs)
 
 
 def _localizer_prepare(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:

@@ -40,7 +40,7 @@ def small_demo(toy_project, monkeypatch):
     for module in (rendering, performances):
         monkeypatch.setattr(module, "read_performance", lambda _midi: notes)
     monkeypatch.setattr(rendering, "fetched", lambda path, _corpus: path)
-    monkeypatch.setattr(rendering, "load_piano", lambda *_: ClickPiano())
+    monkeypatch.setattr(rendering, "load_piano", lambda *_, **__: ClickPiano())
     params = load_params() | {
         "demo": {
             "seed": 1,

@@ -22,7 +22,7 @@ import pytest
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora import sources
-from pianoalign_lib.corpora.asap import fetch as asap
+from pianoalign_lib.corpora.asap import folder as asap
 from pianoalign_lib.corpora.demo import fetch as demo
 from pianoalign_lib.corpora.maps import folder as maps
 from pianoalign_lib.corpora.sources import Remote, fetch_files, git_blob_id, read_packages
@@ -163,7 +163,7 @@ def test_a_server_that_always_stalls_is_given_up(server, tmp_path):
 def test_without_a_network_one_line_says_so(server, tmp_path):
     server.shutdown()
     server.server_close()
-    words = r"a_b\.\w+: cannot be fetched .*refused.*check network and disk, then put the files"
+    words = r"a_b\.\w+: cannot be fetched .*offline.*check network and disk, then put the files"
     with pytest.raises(CorpusError, match=words) as caught:
         run(server, tmp_path)
     assert "\n" not in str(caught.value)

@@ -72,7 +72,7 @@ def logs(variants: list[str]) -> dict[str, pd.DataFrame]:
 _SCRIPT = """
 import sys
 import numpy as np
-from pianoalign_lib import figures
+from pianoalign_lib.figures import paper as figures
 rng = np.random.default_rng(0)
 cqt, *rolls = (rng.uniform(size=(200, 88)) for _ in range(4))
 for name, (figure, data) in {
@@ -81,6 +81,16 @@ for name, (figure, data) in {
 }.items():
     figures.save_figure(figure, sys.argv[1], name, data)
 assert "matplotlib.pyplot" not in sys.modules
+"""
+
+_ROOMS_WITHOUT_TORCH = """
+import importlib, pkgutil, sys
+import pianoalign_lib
+for room in ("scoring", "tables", "figures"):
+    folder = importlib.import_module(f"pianoalign_lib.{room}")
+    for module in pkgutil.iter_modules(folder.__path__, folder.__name__ + "."):
+        importlib.import_module(module.name)
+        assert "torch" not in sys.modules, module.name
 """
 
 
@@ -97,6 +107,10 @@ def test_files_of_two_processes_are_identical(tmp_path: Path) -> None:
         content = (tmp_path / "first" / name).read_bytes()
         assert content == (tmp_path / "second" / name).read_bytes()
         assert not re.search(rb"CreationDate|ModDate|<dc:date>|Software|20\d\d-\d\d-\d\d", content)
+
+
+def test_nothing_from_scores_to_figures_imports_torch() -> None:
+    subprocess.run([sys.executable, "-c", _ROOMS_WITHOUT_TORCH], check=True)
 
 
 def test_png_is_large_enough_for_a_slide(tmp_path: Path) -> None:

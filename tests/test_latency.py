@@ -21,12 +21,12 @@ from pianoalign_lib.corpora import sounding
 from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.studies.latency import label_limit
-from pianoalign_lib.studies.latency import measure as latency
-from pianoalign_lib.studies.latency import plots as latency_plots
-from pianoalign_lib.studies.latency import summary as latency_summary
-from pianoalign_lib.studies.latency import tables as label_limit_tables
 from pianoalign_lib.tables.latex import latex
+from studies.latency import label_limit
+from studies.latency import measure as latency
+from studies.latency import plots as latency_plots
+from studies.latency import summary as latency_summary
+from studies.latency import tables as label_limit_tables
 
 CLOSE, AMBIENT = REAL_SETS
 
@@ -315,18 +315,17 @@ def test_recordings_with_few_notes_are_left_out(example: pd.DataFrame) -> None:
 
 def test_summaries_by_hand(example: pd.DataFrame) -> None:
     table = frame(CLOSE, "a_Cl", [1, 2, 3, np.nan, 50], [29, 29, 29, 29, 30])
-    bands = latency_summary.by_velocity(table)
-    first = bands.iloc[0]
-    assert (first["velocity_from"], first["velocity_to"]) == (1, 29)
+    keyed = latency_summary.grouped(table)
+    first, second = latency_summary.summarise(keyed, "band").to_dict("records")
+    assert (first["band"], second["band"]) == ("1–29", "30–44")
     assert (first["n_notes"], first["n_isolated"], first["n_measured"]) == (4, 3, 3)
-    assert first[["q1_s", "median_s", "q3_s"]].tolist() == [0.0015, 0.002, 0.0025]
-    assert bands.iloc[1]["velocity_from"] == 30
-    whole = latency_summary.coverage(table).iloc[0]
+    assert [first[name] for name in ("q1_s", "median_s", "q3_s")] == [0.0015, 0.002, 0.0025]
+    whole = latency_summary.summarise(keyed, "group").iloc[0]
     assert (whole["velocity"], whole["velocity_measured"]) == pytest.approx((29.2, 29.25))
     assert whole["sounding_measured"] == pytest.approx((0 + 1 + 2 + 1) / 4)
-    singly = latency_summary.by_recording(example)
-    assert singly["n_measured"].sum() == example["latency_s"].notna().sum()
-    assert singly["group"].tolist() == [CLOSE, CLOSE, AMBIENT, "software", "software"]
+    groups = latency_summary.summarise(latency_summary.grouped(example), "group")
+    assert groups["group"].tolist() == [CLOSE, AMBIENT, "software"]
+    assert groups["n_measured"].sum() == example["latency_s"].notna().sum()
 
 
 def test_microphones_by_hand() -> None:
@@ -343,7 +342,6 @@ def test_microphones_by_hand() -> None:
     assert rows["performance"].tolist() == ["a", "b", "all"]
     assert rows["n_notes"].tolist() == [28, 28, 56]
     np.testing.assert_allclose(rows["delay_s"], [0.020, 0.010, 0.015], atol=1e-12)
-    np.testing.assert_allclose(rows["distance_m"], [6.86, 3.43, 5.145])
     np.testing.assert_allclose(rows[["delay_lo_s", "delay_hi_s"]].iloc[2], [0.010, 0.020])
     np.testing.assert_allclose(rows["correlation"].iloc[:2], 1)
     assert latency_summary.microphone_delay(parts[0]).empty
@@ -442,18 +440,19 @@ def test_running_quartiles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_errors_by_velocity_by_hand(example: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     late = predicted(example, 0.003 + 0.0001 * example["velocity"])
     both = pd.concat([late, predicted(example, 0.0, "dtw")])
-    figure, data = latency_plots.errors_by_velocity(both, test_set=CLOSE, band=20)
-    assert figure.axes and set(data["method"]) == {"dtw", "crnn"}
+    options = {"test_set": CLOSE, "latency": example}
+    figure, data = latency_plots.errors_by_velocity(both, band=20, **options)
+    assert figure.axes and data["method"].unique().tolist() == ["dtw", "crnn"]
     crnn = data[data["method"] == "crnn"].set_index("velocity")
     inside = example[(example["test_set"] == CLOSE) & example["velocity"].between(40, 59)]
     assert crnn.loc[50, "n_notes"] == len(inside)
     assert crnn.loc[50, "median_ms"] == pytest.approx(3 + 0.1 * inside["velocity"].median())
     assert (data.loc[data["method"] == "dtw", "median_ms"] == 0).all()
     monkeypatch.setattr(latency_plots, "LEAST_IN_REACH", 10)
-    # With the latency, its line is drawn, and only the notes it was measured for.
+    # The latency's line is drawn, and only the notes it was measured for.
     half = example.assign(latency_s=example["latency_s"].where(example["recording"] != "b_Cl"))
-    _, data = latency_plots.errors_by_velocity(both, test_set=CLOSE, latency=half, band=80)
+    _, data = latency_plots.errors_by_velocity(both, band=80, **options | {"latency": half})
     drawn = data[data["method"] == "crnn"]["n_notes"].sum()
     assert drawn <= 80 and (data["method"] == "latency").any()
     with pytest.raises(PianoAlignError, match="nothing to draw"):
-        latency_plots.errors_by_velocity(both, test_set="room")
+        latency_plots.errors_by_velocity(both, test_set="room", latency=example)

@@ -157,9 +157,10 @@ def test_midi_is_preferred_to_txt_and_whole_layouts_to_halves(project):
     write_official(project.maps, HELD_OUT, ".txt")
     write_official(project.maps, HELD_OUT, ".mid")
     (project.maps / f"{HELD_OUT}.flac").write_bytes(b"without labels")
-    ((source,), problems) = maps_folder.find_sources(project.maps, None)
-    assert (source.audio.suffix, source.labels.suffix, problems) == (".wav", ".mid", {})
-    assert maps_folder.split_name(source.recording) == ("c", "Held")
+    found, problems = maps_folder.find_sources(project.maps, None)
+    (audio, labels) = found.pop(HELD_OUT)
+    assert (audio.suffix, labels.suffix, found, problems) == (".wav", ".mid", {}, {})
+    assert maps_folder.split_name(HELD_OUT) == ("c", "Held")
 
 
 def test_only_software_pianos_are_cut(mirror):

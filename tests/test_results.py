@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.corpora.demo import fetch, render
 from pianoalign_lib.corpora.maps.folder import VARIABLE
 from pianoalign_lib.corpora.maps.prepare import prepare_maps
+from pianoalign_lib.corpora.performances import render_excerpt
+from pianoalign_lib.corpora.pianos import load_piano
 from pianoalign_lib.corpora.recordings import read_index, write_index
 from pianoalign_lib.methods import predict
 from pianoalign_lib.scoring import evaluation
@@ -70,8 +73,9 @@ def render_demo(paths, params, repository):
     fetch.fetch(paths.sources, repository / "data" / "demo" / "downloads")
     plan = render.plan_part(paths.sources, params["demo"], "eval")
     wanted = [excerpt for excerpt in plan if excerpt.recording in RECORDINGS["demo"]]
-    part = paths.sources, params["demo"], paths.split("eval")
-    return [render.render_one(*part, excerpt) for excerpt in wanted]
+    load = partial(load_piano, sources=paths.sources)
+    room = partial(render.in_room, params["demo"])
+    return [render_excerpt(paths.split("eval"), load, room, excerpt) for excerpt in wanted]
 
 
 def import_maps(paths, params, repository):

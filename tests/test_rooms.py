@@ -22,7 +22,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scoring": BASE,
     "tables": BASE | {"corpora", "scoring"},
     "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
-    "studies": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
     "report": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
 }
 ROOMS = set(MAY_IMPORT)
@@ -147,3 +146,15 @@ def test_torch_stays_in_its_rooms() -> None:
             names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if any(each.split(".")[0] == "torch" for each in names):
                 assert name.split(".")[0] in TORCH_ROOMS, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_the_library_knows_nothing_outside_of_it(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            assert name.split(".")[0] not in {"studies", "benchmarks", "tools"}, (
+                f"{module_name(path)}:{node.lineno} imports {name}, which is not installed: move "
+                "what it needs into the library"
+            )

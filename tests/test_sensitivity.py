@@ -22,11 +22,11 @@ from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.methods import dtw
 from pianoalign_lib.methods.predict import predict
 from pianoalign_lib.scoring.evaluation import write_metrics
-from pianoalign_lib.studies.sensitivity.bench import MATCHINGS, Placed, loosen
-from pianoalign_lib.studies.sensitivity.plot import plot_sensitivity
-from pianoalign_lib.studies.sensitivity.readings import ALL, QUESTIONS, READINGS, Reading
-from pianoalign_lib.studies.sensitivity.run import SHARES, run_sensitivity, summarise, tally
-from pianoalign_lib.studies.sensitivity.table import (
+from studies.sensitivity.bench import MATCHINGS, Placed, loosen
+from studies.sensitivity.plot import plot_sensitivity
+from studies.sensitivity.readings import ALL, QUESTIONS, READINGS, Reading
+from studies.sensitivity.run import SHARES, run_sensitivity, summarise, tally
+from studies.sensitivity.table import (
     read_sensitivity,
     table_sensitivity,
     training_note,
@@ -323,8 +323,8 @@ def test_our_own_reading_gives_the_pipeline_s_scores(project, params):
 KILLED_AT_THE_SECOND = """
 import os, signal
 from pianoalign_lib.common.config import corpus_paths, load_params
-from pianoalign_lib.studies.sensitivity import run
-from pianoalign_lib.studies.sensitivity.readings import READINGS
+from studies.sensitivity import run
+from studies.sensitivity.readings import READINGS
 
 load = run.load_recording
 

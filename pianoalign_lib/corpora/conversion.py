@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import soundfile as sf
 
-from ..common.config import digest
+from ..common.config import CorpusPaths, digest
 from ..common.errors import CorpusError, PianoAlignError
 from ..common.files import sha256_file
 from ..common.progress import side_by_side
@@ -29,63 +29,46 @@ ReadLabels = Callable[[Path], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Task(Planned):
-    """A recording to convert.
-
-    Attributes
-    ----------
-    room
-        As in :class:`.recordings.Recording`.
-    audio, labels
-        Its files.
-    rates
-        The sample rates in Hz that the audio may have; empty: any.
-    excerpt_s
-        How much of its beginning is used; None: all.
-    """
+    """A recording to convert."""
 
     room: str
     audio: Path
     labels: Path
-    rates: tuple[int, ...]
-    excerpt_s: float | None
+    rates: tuple[int, ...]  # that the audio may have, in Hz; empty: any
+    excerpt_s: float | None  # how much of its beginning is used; None: all
 
 
 def convert_part(
+    paths: CorpusPaths,
+    part: str,
     tasks: list[Task],
     problems: Iterable[str],
     read_labels: ReadLabels,
-    folder: Path,
-    *,
     place: Path,
     jobs: int,
     allow_partial: bool,
-    label: str,
 ) -> None:
     """Convert recordings and write the index of their part when all are there.
 
     Parameters
     ----------
-    tasks
-        The recordings whose files are there.
+    paths, part, jobs, allow_partial
+        As for every corpus (:mod:`pianoalign_lib.corpora`).
     problems
         One line for each recording that has already failed.
     read_labels
         Returns the note table of a file of labels; a function that processes can share.
-    folder
-        The part's folder, to be filled.
     place
         Where the files come from, for messages.
-    jobs, allow_partial
-        As for every corpus (:mod:`pianoalign_lib.corpora`).
-    label
-        Name of the progress bar.
 
     Raises
     ------
     CorpusError
         If a recording is missing or broken; the log has one line for each.
     """
-    done = side_by_side(partial(_convert_once, read_labels, folder), tasks, jobs, label=label)
+    folder = paths.split(part)
+    work = partial(_convert_once, read_labels, folder)
+    done = side_by_side(work, tasks, jobs, label=f"{paths.corpus} {part}")
     problems = [*problems, *(item for item in done if isinstance(item, str))]
     recordings = [item for item in done if isinstance(item, Recording)]
     for problem in problems:
@@ -111,7 +94,8 @@ def _convert_once(read_labels: ReadLabels, folder: Path, task: Task) -> Recordin
     except PianoAlignError as error:
         return str(error)
     except OSError as error:
-        return f"{error.filename or task.audio}: cannot be read ({error.strerror or error})"
+        reason = error.strerror or error
+        return f"{error.filename or task.audio}: cannot be read ({reason}); get it again"
 
 
 def _convert(task: Task, read_labels: ReadLabels, folder: Path) -> Recording:

@@ -59,27 +59,27 @@ def prepare_maestro(
     settings = topic(params, "maestro") or {}
     place = corpus_folder("MAESTRO", VARIABLE, HOW_TO_GET, folder, None)
     table = read_list(place)
-    limits = settings.get("limit") or {}
-    splits = ("train",) if part == "train" else ("validation", "test")
-    tasks, problems = [], []
-    for split in splits:
-        for row in _evenly(table[table["split"] == split], limits.get(split)).itertuples():
-            task = _task(place, row, settings.get("excerpt_s"))
-            lost = [str(path) for path in (task.audio, task.labels) if not path.is_file()]
-            if lost:
-                problems.append(f"{' and '.join(lost)}: not found; get the files of MAESTRO again")
-            else:
-                tasks.append(task)
-    convert_part(
-        tasks,
-        problems,
-        read_labels,
-        paths.split(part),
-        place=place,
-        jobs=jobs,
-        allow_partial=allow_partial,
-        label=f"maestro {part}",
-    )
+    tasks = []
+    for split in ("train",) if part == "train" else ("validation", "test"):
+        of_split = table[table["split"] == split]
+        limit = (settings.get("limit") or {}).get(split)
+        count = len(of_split) if limit is None else min(limit, len(of_split))
+        chosen = np.linspace(0, len(of_split) - 1, count).round().astype(int)
+        for row in of_split.iloc[chosen].to_dict("records"):
+            task = Task(
+                recording=row["recording"],
+                split=split,
+                test_set=TEST_SET if split == "test" else "",
+                performance=row["performance"],
+                piano="Disklavier",
+                room="real",
+                audio=place / row["audio_filename"],
+                labels=place / row["midi_filename"],
+                rates=(),  # 44.1 or 48 kHz, depending on the year
+                excerpt_s=settings.get("excerpt_s"),
+            )
+            tasks.append(task)
+    convert_part(paths, part, tasks, [], read_labels, place, jobs, allow_partial)
 
 
 def read_list(folder: Path) -> pd.DataFrame:
@@ -106,12 +106,8 @@ def read_list(folder: Path) -> pd.DataFrame:
     if unknown or table.empty or table["recording"].duplicated().any():
         reason = f"splits {sorted(unknown)}" if unknown else "no recordings, or one twice"
         raise CorpusError(f"{path}: not MAESTRO's list ({reason}); get it again")
-    table["performance"] = [
-        composition(composer, title)
-        for composer, title in zip(
-            table["canonical_composer"], table["canonical_title"], strict=True
-        )
-    ]
+    named = table[["canonical_composer", "canonical_title"]].itertuples(index=False, name=None)
+    table["performance"] = [composition(*pair) for pair in named]
     rank = table["split"].map(SPLITS.index)
     kept = rank == rank.groupby(table["performance"]).transform("max")
     for row in table[~kept].itertuples():
@@ -129,24 +125,3 @@ def composition(composer: str, title: str) -> str:
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
         parts.append("-".join(re.findall(r"[a-z0-9]+", plain)))
     return "_".join(parts)
-
-
-def _evenly(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
-    if limit is None or limit >= len(table):
-        return table
-    return table.iloc[np.linspace(0, len(table) - 1, limit).round().astype(int)]
-
-
-def _task(folder: Path, row: Any, excerpt_s: float | None) -> Task:
-    return Task(
-        recording=row.recording,
-        audio=folder / row.audio_filename,
-        labels=folder / row.midi_filename,
-        rates=(),  # 44.1 or 48 kHz, depending on the year
-        excerpt_s=excerpt_s,
-        split=row.split,
-        test_set=TEST_SET if row.split == "test" else "",
-        performance=row.performance,
-        piano="Disklavier",
-        room="real",
-    )

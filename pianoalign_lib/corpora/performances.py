@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..common.progress import side_by_side
 from ..io.notes import read_midi
 from .pianos import Piano
-from .recordings import Planned, Recording, make_once, write_recording
+from .recordings import Planned, Recording, make_once, write_index, write_recording
 from .rooms import normalise
 
 LEAD_S = 1.0  # silence before the first onset, so that an early input onset is still in the file
 TAIL_S = 2.0
-Room = Callable[[np.ndarray], tuple[np.ndarray, str]]  # dry audio → as heard there, in words
 
 
 @dataclass(frozen=True)
 class Excerpt(Planned):
-    """A recording to render.
+    """A recording to render."""
 
-    Attributes
-    ----------
-    midi
-        The performance's file, of which ``start_s .. end_s`` is played.
-    key
-        Digest of everything that decides the samples.
-    in_room
-        To be put into a room.
-    """
-
-    midi: Path
+    midi: Path  # the performance's file, of which start_s .. end_s is played
     start_s: float
     end_s: float
-    key: str
-    in_room: bool = False
+    key: str  # digest of everything that decides the samples
+    in_room: bool = False  # to be put into a room
+
+
+Load = Callable[[str], Piano]
+Room = Callable[[Excerpt, np.ndarray], tuple[np.ndarray, str]]
 
 
 @cache
@@ -52,19 +46,39 @@ def read_performance(midi: Path) -> pd.DataFrame:
     return notes.assign(sound_end_s=read_midi(midi, pedal=True)["offset_s"])
 
 
-def render_excerpt(
-    folder: Path, excerpt: Excerpt, piano: Piano, room: Room | None = None
-) -> Recording:
-    """Render an excerpt into a part's folder, unless it is finished there; return its row.
+def render_part(
+    folder: Path,
+    plan: list[Excerpt],
+    load: Load,
+    jobs: int,
+    *,
+    label: str,
+    room: Room | None = None,
+) -> None:
+    """Render a part of a corpus by processes side by side, and write its index.
 
-    `room` is how it sounds there, where it is to be put into one.
+    Parameters
+    ----------
+    load
+        Returns a piano by its name.
+    room
+        Returns, for an excerpt that is put into a room, and its dry audio, how it sounds there, and
+        a few words on the room.
     """
+    work = partial(render_excerpt, folder, load, room)
+    write_index(folder, side_by_side(work, plan, jobs, label=label))
+
+
+def render_excerpt(folder: Path, load: Load, room: Room | None, excerpt: Excerpt) -> Recording:
+    """Render an excerpt into a part's folder, unless it is finished there; return its row."""
 
     def make() -> Recording:
+        piano = load(excerpt.piano)
         notes = _cut(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
         duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
-        dry = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s)
-        audio, words = room(dry) if room and excerpt.in_room else (dry, "dry")
+        audio, words = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s), "dry"
+        if room and excerpt.in_room:
+            audio, words = room(excerpt, audio)
         return write_recording(folder, excerpt, normalise(audio), _attacked(notes, piano), words)
 
     return make_once(folder, excerpt.recording, excerpt.key, make)

@@ -26,30 +26,20 @@ INDEX = "recordings.csv"
 
 @dataclass(frozen=True)
 class Planned:
-    """What is known of a recording before it is made.
-
-    Attributes
-    ----------
-    split
-        ``train``, ``validation`` or ``test``.
-    test_set
-        Name of the test set it belongs to; empty outside the test split.
-    performance
-        What was played; a performance occurs in one split only.
-    """
+    """What is known of a recording before it is made."""
 
     recording: str
-    split: str
-    test_set: str
-    performance: str
+    split: str  # train, validation or test
+    test_set: str  # the one it belongs to; empty outside the test split
+    performance: str  # what was played; it occurs in one split only
     piano: str
 
 
 @dataclass(frozen=True)
 class Recording(Planned):
-    """One row of the index; `room` is ``dry``, or a few words on the simulated room."""
+    """One row of the index."""
 
-    room: str
+    room: str  # dry, or a few words on the simulated room
     duration_s: float
     n_notes: int
     sha256_audio: str

@@ -13,6 +13,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -33,21 +34,11 @@ http: Download = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=TIMEOUT_S)
 
 
 class Remote(NamedTuple):
-    """A file to fetch.
+    """A file to fetch."""
 
-    Attributes
-    ----------
-    path
-        Where it goes.
-    address
-        Where it comes from: a URL, or what else a `Download` understands.
-    pin
-        What it must be: ``sha256:…``, or ``git:…``, the id that git gives its contents.
-    """
-
-    path: Path
-    address: str
-    pin: str
+    path: Path  # where it goes
+    address: str  # where it comes from: a URL, or what else a `Download` understands
+    pin: str  # what it must be: sha256:…, or git:…, the id that git gives its contents
 
 
 class Package(NamedTuple):
@@ -88,42 +79,40 @@ def fetch_files(
     missing = [file for file in files if not is_pinned(file.path, file.pin)]
     if not missing:
         return
+    pooch.get_logger().setLevel("WARNING")
     log.info("%s: %d files to fetch", label, len(missing))
     for folder in {file.path.parent for file in missing}:
         for left in folder.glob("tmp????????"):  # by a run that was killed
             left.unlink(missing_ok=True)
 
-    def fetch(file: Remote) -> None:
-        try:
-            _fetch(file, download)
-        except (ValueError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise CorpusError(
-                f"{file.path}: cannot be fetched from {file.address} ({reason}); check network and "
-                f"disk, then {remedy}"
-            ) from error
-
     # Its threads, unlike an executor's, do not keep a stopped program waiting for a server.
     with ThreadPool(min(JOBS, len(missing))) as pool:
-        for _ in progress(pool.imap_unordered(fetch, missing), total=len(missing), label=label):
+        done = pool.imap_unordered(partial(_fetch, download, remedy), missing)
+        for _ in progress(done, total=len(missing), label=label):
             pass
 
 
-def _fetch(file: Remote, download: Download) -> None:
-    """Download a file; ValueError or OSError if it cannot be had."""
-
+def _fetch(download: Download, remedy: str, file: Remote) -> None:
     def checked(address: str, target: str, pup: Any) -> None:
         download(address, target, pup)
         Path(target).chmod(0o644)  # a temporary file is private
         if not is_pinned(Path(target), file.pin):
             raise ValueError("its contents are not the pinned ones")
 
-    file.path.unlink(missing_ok=True)
-    pooch.get_logger().setLevel("WARNING")
     folder, name = file.path.parent, file.path.name
     urls = {name: file.address}
-    pup = pooch.create(folder, "", registry={name: None}, urls=urls, retry_if_failed=RETRIES)
-    pup.fetch(name, downloader=checked)
+    try:
+        file.path.unlink(missing_ok=True)
+        pup = pooch.create(folder, "", registry={name: None}, urls=urls, retry_if_failed=RETRIES)
+        pup.fetch(name, downloader=checked)
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        if "Max retries exceeded" in reason:  # what urllib3 says of every connection refused
+            reason = "the server cannot be reached; is this computer offline?"
+        raise CorpusError(
+            f"{file.path}: cannot be fetched from {file.address} ({reason}); check network and "
+            f"disk, then {remedy}"
+        ) from error
 
 
 def fetch_packages(

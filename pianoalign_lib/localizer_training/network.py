@@ -18,30 +18,14 @@ from ..localizer.runner import CHUNK
 
 @dataclass(frozen=True)
 class LocalizerConfig:
-    """What the network looks at; the ablations switch one thing off or on.
+    """What the network looks at; the ablations switch one thing off or on."""
 
-    Attributes
-    ----------
-    width
-        Channels of every layer.
-    dilations
-        In steps, one residual block each.
-    short
-        See the short window and the broad bands.
-    upper
-        See the harmonics above the eighth.
-    context
-        See where the other notes are expected (it does not help: an ablation).
-    attention
-        Neighbouring notes exchange what they found, by self-attention.
-    """
-
-    width: int = 48
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)
-    short: bool = True
-    upper: bool = True
-    context: bool = False
-    attention: bool = False
+    width: int = 48  # channels of every layer
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 4, 2, 1)  # in steps, one residual block each
+    short: bool = True  # see the short window and the broad bands
+    upper: bool = True  # see the harmonics above the eighth
+    context: bool = False  # see where the other notes are expected (it does not help: an ablation)
+    attention: bool = False  # neighbouring notes exchange what they found, by self-attention
 
 
 class Localizer(nn.Module):

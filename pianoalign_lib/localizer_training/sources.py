@@ -34,21 +34,13 @@ NOTES = ("onset_s", "pitch", "velocity")
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy of a recording; copy 0 is the recording as it is.
-
-    Attributes
-    ----------
-    part
-        ``train`` or ``eval``, the folder of the corpus.
-    role
-        ``train``, or ``validation``: the piano kept aside and the validation recordings.
-    """
+    """One copy of a recording."""
 
     corpus: str
-    part: str
-    role: str
+    part: str  # train or eval, the folder of the corpus
+    role: str  # train, or validation: the piano kept aside and the validation recordings
     recording: Recording
-    number: int
+    number: int  # 0 is the recording as it is
 
     def path(self, root: Path) -> Path:
         """Return where the copy is kept."""

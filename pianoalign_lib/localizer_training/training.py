@@ -26,27 +26,15 @@ OF_RUNS = ("updates", "seed", "augmentation", "corpora")  # of a variant, not of
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What decides the weights of one variant, besides the sources.
-
-    Attributes
-    ----------
-    chunks
-        Chunks of 32 notes in a batch.
-    updates
-        Steps of AdamW; the learning rate falls linearly to zero.
-    augmentation
-        Train on augmented copies, too.
-    corpora
-        That are trained on.
-    """
+    """What decides the weights of one variant, besides the sources."""
 
     seed: int
-    chunks: int
-    updates: int
+    chunks: int  # of 32 notes in a batch
+    updates: int  # steps of AdamW; the learning rate falls linearly to zero
     learning_rate: float
     weight_decay: float
-    augmentation: bool
-    corpora: tuple[str, ...]
+    augmentation: bool  # train on augmented copies, too
+    corpora: tuple[str, ...]  # that are trained on
     network: LocalizerConfig
 
 

@@ -74,7 +74,8 @@ def audio_features(
     rate : int
         Features per second asked of Sync Toolbox.
     true_clock : bool
-        Count time by the rate that its whole hop gives, not by the one asked for.
+        Count time by the rate that its whole hop gives. By the one asked for, chroma drifts
+        against the notes and the onset features, which stand where their peaks are.
 
     Returns
     -------

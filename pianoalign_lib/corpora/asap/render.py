@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...common.config import CorpusPaths, digest, topic
-from ...common.progress import side_by_side
-from ..performances import Excerpt, read_performance, render_excerpt
-from ..recordings import Recording, write_index
+from ..performances import Excerpt, read_performance, render_part
 from ..sources import corpus_folder, fetched, git_blob_id
 from ..timing_errors import generator
 from .folder import HOW_TO_GET, VARIABLE, Performance, find_performances
@@ -58,12 +56,7 @@ def render_asap(
     load = partial(load_training_piano, sources=paths.sources, demo_sources=demo_sources)
     for name in sorted({excerpt.piano for excerpt in plan}):
         load(name).attack_s(np.array([60]), np.array([64]))  # before each process measures it
-    work = partial(_render, load, paths.split("train"))
-    write_index(paths.split("train"), side_by_side(work, plan, jobs, label="render asap"))
-
-
-def _render(load, folder: Path, excerpt: Excerpt) -> Recording:
-    return render_excerpt(folder, excerpt, load(excerpt.piano))
+    render_part(paths.split("train"), plan, load, jobs, label="render asap")
 
 
 def _plan(

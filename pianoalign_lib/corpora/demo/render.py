@@ -11,10 +11,8 @@ import numpy as np
 
 from ...common.config import CorpusPaths, digest, topic
 from ...common.errors import CorpusError
-from ...common.progress import side_by_side
-from ..performances import Excerpt, read_performance, render_excerpt
+from ..performances import Excerpt, read_performance, render_part
 from ..pianos import load_piano
-from ..recordings import Recording, write_index
 from ..rooms import add_noise, apply_room, draw_room, equalise
 from ..sources import fetched
 from ..timing_errors import generator
@@ -32,9 +30,14 @@ def render(paths: CorpusPaths, params: dict[str, Any], part: str, jobs: int = 2)
     """
     settings = topic(params, "demo")
     check_split(settings)
-    work = partial(render_one, paths.sources, settings, paths.split(part))
-    plan = list(plan_part(paths.sources, settings, part))
-    write_index(paths.split(part), side_by_side(work, plan, jobs, label=f"render {part}"))
+    render_part(
+        paths.split(part),
+        list(plan_part(paths.sources, settings, part)),
+        partial(load_piano, sources=paths.sources),
+        jobs,
+        label=f"render {part}",
+        room=partial(in_room, settings),
+    )
 
 
 def check_split(settings: dict[str, Any]) -> None:
@@ -66,7 +69,7 @@ def plan_part(sources: Path, settings: dict[str, Any], part: str) -> Iterator[Ex
                         "start_s": start_s,
                         "end_s": end_s,
                         "piano": piano,
-                        "in_room": _in_room(name, test_set, settings),
+                        "in_room": _is_in_room(name, test_set, settings),
                     }
                     decisive = place | {"performance": performance}
                     decisive |= {key: settings[key] for key in ("seed", "snr_db")}
@@ -74,7 +77,7 @@ def plan_part(sources: Path, settings: dict[str, Any], part: str) -> Iterator[Ex
                     yield Excerpt(**place, performance=midi.stem, midi=midi, key=key)
 
 
-def _in_room(name: str, test_set: str, settings: dict[str, Any]) -> bool:
+def _is_in_room(name: str, test_set: str, settings: dict[str, Any]) -> bool:
     """Return whether a recording is put into a room: drawn, outside the test sets."""
     if test_set:
         return test_set == "room"
@@ -97,15 +100,9 @@ def _cuts(last_s: float, excerpt_s: float) -> list[tuple[float, float]]:
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def render_one(
-    sources: Path, settings: dict[str, Any], folder: Path, excerpt: Excerpt
-) -> Recording:
-    """Render a recording of the plan into a part's folder, unless it is finished there."""
-
-    def room(dry: np.ndarray) -> tuple[np.ndarray, str]:
-        rng = generator(settings["seed"], excerpt.recording, "room")
-        response, words = draw_room(rng)
-        wet = apply_room(equalise(dry, rng), response)
-        return add_noise(wet, rng.uniform(*settings["snr_db"]), rng), words
-
-    return render_excerpt(folder, excerpt, load_piano(excerpt.piano, sources), room)
+def in_room(settings: dict[str, Any], excerpt: Excerpt, dry: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return an excerpt's audio as it sounds in its room, and a few words on that."""
+    rng = generator(settings["seed"], excerpt.recording, "room")
+    response, words = draw_room(rng)
+    wet = apply_room(equalise(dry, rng), response)
+    return add_noise(wet, rng.uniform(*settings["snr_db"]), rng), words

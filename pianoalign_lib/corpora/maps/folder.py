@@ -20,7 +20,6 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -40,14 +39,6 @@ _NAME = re.compile(r"MAPS_MUS-(?P<piece>.+)_(?P<instrument>[A-Za-z0-9]+)")
 # In this order: MAPS's .txt files have no velocities.
 _LABELS = {".flac": (".tsv",), ".wav": (".mid", ".txt")}
 _SUFFIXES = {*_LABELS, *chain(*_LABELS.values())}
-
-
-class Source(NamedTuple):
-    """The files of one recording."""
-
-    recording: str
-    audio: Path
-    labels: Path
 
 
 def split_name(recording: str) -> tuple[str, str]:
@@ -94,8 +85,10 @@ def fetch_maps(target: Path, base_url: str = BASE_URL) -> None:
     fetch_files(files, label="fetch MAPS (310 MB)", remedy=remedy)
 
 
-def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Source], dict[str, str]]:
-    """Return the recordings in a folder, and one line for each that is not whole.
+def find_sources(
+    folder: Path, wanted: Iterable[str] | None
+) -> tuple[dict[str, tuple[Path, Path]], dict[str, str]]:
+    """Return the recordings in a folder, and what is wrong with those that are not whole.
 
     Parameters
     ----------
@@ -107,37 +100,29 @@ def find_sources(folder: Path, wanted: Iterable[str] | None) -> tuple[list[Sourc
 
     Returns
     -------
-    list of Source
-        The recordings that have audio and labels.
-    dict
-        name → what it lacks, for the others.
+    dict, dict
+        name → files of audio and labels, where both are there; else name → what it lacks.
 
     Raises
     ------
     CorpusError
         If the folder holds nothing of MAPS's part MUS.
     """
-    found: dict[str, dict[str, Path]] = {}
+    files: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.rglob("MAPS_MUS-*")):
         suffix = path.suffix.lower()
         if suffix in _SUFFIXES and _NAME.fullmatch(path.stem) and path.is_file():
-            found.setdefault(path.stem, {}).setdefault(suffix, path)
-    if not found:
+            files.setdefault(path.stem, {}).setdefault(suffix, path)
+    if not files:
         raise CorpusError(f"{folder}: holds no MAPS_MUS-*.flac or .wav at any depth; {HOW_TO_GET}")
-    sources: list[Source] = []
-    problems: dict[str, str] = {}
-    for name in sorted(found if wanted is None else wanted):
-        files = found.get(name, {})
-        pairs = [
-            (files[audio], files[labels])
-            for audio, suffixes in _LABELS.items()
-            for labels in suffixes
-            if audio in files and labels in files
-        ]
+    found, problems = {}, {}
+    for name in sorted(files if wanted is None else wanted):
+        own = files.get(name, {})
+        pairs = [(own[a], own[b]) for a in _LABELS for b in _LABELS[a] if a in own and b in own]
         if pairs:
-            sources.append(Source(name, *pairs[0]))
+            found[name] = pairs[0]
             continue
-        problems[name] = f"{folder}: {name} has no audio" + (", only labels" if files else "")
-        for audio in _LABELS.keys() & files.keys():
-            problems[name] = f"{files[audio]}: has no {' or '.join(_LABELS[audio])} with its labels"
-    return sources, problems
+        problems[name] = f"{folder}: {name} has no audio" + (", only labels" if own else "")
+        for audio in _LABELS.keys() & own.keys():
+            problems[name] = f"{own[audio]}: has no {' or '.join(_LABELS[audio])} with its labels"
+    return found, problems

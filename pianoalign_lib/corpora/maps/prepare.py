@@ -9,7 +9,7 @@ from ...common.config import CorpusPaths, topic
 from ...io.audio import SAMPLE_RATE
 from ..conversion import Task, convert_part
 from ..sources import corpus_folder
-from .folder import HOW_TO_GET, REAL, VARIABLE, Source, find_sources, listed, split_name
+from .folder import HOW_TO_GET, REAL, VARIABLE, find_sources, listed, split_name
 from .labels import read_labels
 from .split import split
 
@@ -40,38 +40,25 @@ def prepare_maps(
     settings = topic(params, "maps")
     place = corpus_folder("MAPS", VARIABLE, HOW_TO_GET, folder, paths.sources)
     wanted = listed()["recording"].tolist() if settings["recordings"] == "listed" else None
-    sources, problems = find_sources(place, wanted)
+    found, problems = find_sources(place, wanted)
     # What is missing takes part in the draw: the split does not depend on it.
-    parts = split([*(source.recording for source in sources), *problems], settings)
+    parts = split([*found, *problems], settings)
     mine = {name for name, (of, _) in parts.items() if (of == "train") == (part == "train")}
-    convert_part(
-        [
-            _task(source, parts[source.recording], settings["excerpt_s"])
-            for source in sources
-            if source.recording in mine
-        ],
-        [line for name, line in problems.items() if name in mine],
-        read_labels,
-        paths.split(part),
-        place=place,
-        jobs=jobs,
-        allow_partial=allow_partial,
-        label=f"maps {part}",
-    )
-
-
-def _task(source: Source, part: tuple[str, str], excerpt_s: float) -> Task:
-    """Return what to do: a software piano's recording is cut, the Disklavier's kept whole."""
-    piece, piano = split_name(source.recording)
-    return Task(
-        recording=source.recording,
-        split=part[0],
-        test_set=part[1],
-        performance=piece,
-        piano=piano,
-        room=ROOMS.get(piano, "software"),
-        audio=source.audio,
-        labels=source.labels,
-        rates=(RATES[source.audio.suffix.lower()],),
-        excerpt_s=None if piano in REAL else excerpt_s,
-    )
+    tasks = []
+    for name in sorted(mine & found.keys()):
+        (audio, labels), (piece, piano) = found[name], split_name(name)
+        task = Task(
+            recording=name,
+            split=parts[name][0],
+            test_set=parts[name][1],
+            performance=piece,
+            piano=piano,
+            room=ROOMS.get(piano, "software"),
+            audio=audio,
+            labels=labels,
+            rates=(RATES[audio.suffix.lower()],),
+            excerpt_s=None if piano in REAL else settings["excerpt_s"],
+        )
+        tasks.append(task)
+    lines = [line for name, line in problems.items() if name in mine]
+    convert_part(paths, part, tasks, lines, read_labels, place, jobs, allow_partial)

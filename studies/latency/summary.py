@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ...common.labels import REAL_SETS, set_label
-from ...scoring import bootstrap
+from pianoalign_lib.common.labels import REAL_SETS, set_label
+from pianoalign_lib.scoring import bootstrap
 
 VELOCITY_EDGES = (1, 30, 45, 55, 70, 85, 128)  # a band holds its lower edge, not its upper one
 LEAST_NOTES = 20  # of a recording: with fewer, removing their median removes the spread as well
@@ -54,7 +54,7 @@ def summarise(latency: pd.DataFrame, key: str) -> pd.DataFrame:
         number of other notes sounding, of all notes and (suffix ``_measured``) of those measured.
     """
     of_measured = latency[["velocity", "sounding"]].where(latency["latency_s"].notna())
-    both = latency.join(of_measured, rsuffix="_measured").groupby(key, observed=True)
+    both = latency.join(of_measured.add_suffix("_measured")).groupby(key, observed=True)
     quartiles = both["latency_s"].quantile(np.array([0.25, 0.5, 0.75])).unstack()
     counts = both.agg(
         n_notes=("latency_s", "size"),

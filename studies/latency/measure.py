@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...common.config import CorpusPaths
-from ...common.errors import CorpusError
-from ...common.files import atomic_path
-from ...common.progress import progress
-from ...corpora.recordings import Recording, load_recording, read_index
-from ...corpora.sounding import note_latency
+from pianoalign_lib.common.config import CorpusPaths
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import atomic_path
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.corpora.sounding import note_latency
 
 FILE = "latency.parquet"
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...common.errors import PianoAlignError
-from ...common.figure_style import line_style, style
-from ...common.labels import method_label
-from ...tables.paper import PAPER_PERCENT
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import line_style, style
+from pianoalign_lib.common.labels import method_label
+from pianoalign_lib.tables.paper import PAPER_PERCENT
+
 from .readings import QUESTIONS
 
 
@@ -43,6 +44,8 @@ def plot_sensitivity(
         axes = figure.add_subplot()
         for index, method in enumerate(methods):
             chosen, look = data["method"] == method, line_style(method)
+            if not chosen.any():
+                continue
             y = place[chosen] + 0.2 * (index - (len(methods) - 1) / 2)
             colour = look["color"]
             axes.hlines(y, lo[chosen], hi[chosen], color=colour, linewidth=1.2, zorder=2)

@@ -11,16 +11,23 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
-from ...common.config import HYBRID_VARIANT, CorpusPaths, topic, variant_config
-from ...common.errors import ConfigError
-from ...corpora.timing_errors import SHORTEST_S, conditions, generator, loose_notes, shifted
-from ...crnn.checkpoints import load_checkpoint
-from ...crnn.decoding import DetectedOnsets, detect_onsets, give_onsets, match_notes
-from ...crnn.features import compute_features
-from ...crnn.inference import RecordingEncoder
-from ...io.audio import SAMPLE_RATE
-from ...methods.dtw import audio_features, map_notes, note_features, warping_path
-from ...methods.placing import HYBRID
+from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths, topic, variant_config
+from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.corpora.timing_errors import (
+    SHORTEST_S,
+    conditions,
+    generator,
+    loose_notes,
+    shifted,
+)
+from pianoalign_lib.crnn.checkpoints import load_checkpoint
+from pianoalign_lib.crnn.decoding import DetectedOnsets, detect_onsets, give_onsets, match_notes
+from pianoalign_lib.crnn.features import compute_features
+from pianoalign_lib.crnn.inference import RecordingEncoder
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.methods.dtw import audio_features, map_notes, note_features, warping_path
+from pianoalign_lib.methods.placing import HYBRID
+
 from .readings import Reading
 
 CHORD_S = 0.03  # notes that start within this much of a chord's first one belong to it

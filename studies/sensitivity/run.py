@@ -16,15 +16,16 @@ import numpy as np
 import pandas as pd
 from mir_eval.util import match_events
 
-from ...common.config import CorpusPaths, digest, topic
-from ...common.errors import ConfigError, CorpusError
-from ...common.files import PACKAGE, atomic_path, sha256_file
-from ...common.progress import progress
-from ...corpora.recordings import Recording, load_recording, read_index
-from ...crnn.inference import use_one_thread
-from ...scoring import bootstrap
-from ...scoring.metrics import EPSILON_S, count_hits
-from ...scoring.scores import write_scores
+from pianoalign_lib.common.config import CorpusPaths, digest, topic
+from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.crnn.inference import use_one_thread
+from pianoalign_lib.scoring import bootstrap
+from pianoalign_lib.scoring.metrics import EPSILON_S, count_hits
+from pianoalign_lib.scoring.scores import write_scores
+
 from .bench import Placed, prepare
 from .readings import READINGS, TOLERANCES_MS, Reading
 
@@ -54,17 +55,8 @@ def run_sensitivity(
     What a recording says is kept below ``data/<corpus>/sensitivity`` as soon as it is known, so a
     stopped run goes on where it was; a change of code, parameters or checkpoints starts afresh.
 
-    Parameters
-    ----------
-    paths
-        The corpus's folders; the ``eval`` part must have been rendered.
-    params
-        All of ``params.yaml``; topic ``sensitivity`` names the test set, the condition and how many
-        recordings to take, evenly spaced over their names.
-    jobs
-        Processes side by side, each with one thread.
-    readings
-        What to try.
+    Topic ``sensitivity`` of `params` names the test set, the condition and how many recordings to
+    take, evenly spaced over their names; `jobs` are processes side by side, of one thread each.
 
     Raises
     ------
@@ -127,15 +119,10 @@ def _try_all(
 def tally(reading: Reading, notes: pd.DataFrame, found: Placed) -> dict[str, Any]:
     """Return what one recording says of one method under one reading.
 
-    `notes` is the true note table, in the row order of `found`. As in
-    :mod:`pianoalign_lib.scoring.metrics` a tolerance includes its bound.
-
-    Returns
-    -------
-    dict
-        n_notes; lost; hits and counted: for each tolerance the hits and what they are a share of,
-        both integers, so that recordings can be pooled and drawn anew; errors_s, one per note,
-        infinite for lost notes that are wrong, none at all if notes are matched anew.
+    `notes` is the true note table, in the row order of `found`. The keys: n_notes; lost; hits and
+    counted, for each tolerance (its bound included) the hits and what they are a share of, both
+    integers, so that recordings can be pooled and drawn anew; errors_s, one per note, infinite for
+    lost notes that are wrong, none at all if notes are matched anew.
 
     Raises
     ------

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ...scoring import bootstrap
-from ...scoring.metrics import EPSILON_S
+from pianoalign_lib.scoring import bootstrap
+from pianoalign_lib.scoring.metrics import EPSILON_S
+
 from .summary import SOFTWARE, enough, grouped, rank_correlation
 
 TOLERANCES_MS = (5, 10, 25, 50)
@@ -151,16 +152,15 @@ def _fitted_curve(
 ) -> NDArray[np.float64]:
     """Return the latency a parabola of the velocity predicts, each half fitted to the other."""
     velocity = (velocity - 64) / 64
-    half = np.arange(len(velocity)) % 2
     curve_s = np.empty(len(velocity))
-    for side in (0, 1):
-        given, asked = half != side, half == side
-        start = np.array([0.0, 0.0, np.median(latency_s[given])])
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    for given, asked in ((odd, even), (even, odd)):
 
-        def off(curve: NDArray, given: NDArray = given) -> NDArray:
+        def off(curve: NDArray, given: slice = given) -> NDArray:
             return np.polyval(curve, velocity[given]) - latency_s[given]
 
         # soft_l1: a wrong measurement must not bend the curve.
+        start = [0.0, 0.0, np.median(latency_s[given])]
         curve = least_squares(off, start, loss="soft_l1", f_scale=0.005).x
         curve_s[asked] = np.polyval(curve, velocity[asked])
     return curve_s
