@@ -16,7 +16,6 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
-from benchmarks.robustness.run import DRAWN, ROBUSTNESS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, variant_config
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
@@ -24,8 +23,9 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
-from pianoalign_lib.tables.robustness import CONDITIONS, OURS, SCORE
 from pianoalign_lib.tables.tools import TOOLS
+from studies.robustness.run import DRAWN, ROBUSTNESS
+from studies.robustness.table import CONDITIONS, OURS, SCORE
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 

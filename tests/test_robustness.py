@@ -10,19 +10,19 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmarks.robustness import conditions
-from benchmarks.robustness.cases import Case, quiet_place, spliced_audio, spliced_midi
-from benchmarks.robustness.methods import midi_file, place
-from benchmarks.robustness.run import ROBUSTNESS, materials, run_robustness
-from benchmarks.robustness.scores import find_scores, score_to_midi
-from benchmarks.robustness.scoring import SILENT_S, judge, summarise
 from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import INDEX
 from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
 from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.tables.robustness import CONDITIONS, SCORE, table9_robustness
+from studies.robustness import conditions
+from studies.robustness.cases import Case, quiet_place, spliced_audio, spliced_midi
+from studies.robustness.methods import midi_file, place
+from studies.robustness.run import ROBUSTNESS, materials, run_robustness
+from studies.robustness.scores import find_scores, score_to_midi
+from studies.robustness.scoring import SILENT_S, judge, summarise
+from studies.robustness.table import CONDITIONS, SCORE, table9_robustness
 from tools.scores_from_asap import read_match
 
 TARGET = 0.005  # silent errors, of the notes called aligned

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.robustness.scores import listed
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import write_text
+from studies.robustness.scores import listed
 
 COLUMNS = (
     "score_onset_beat", "score_duration_beat", "pitch", "onset_s", "offset_s", "velocity",

@@ -114,7 +114,7 @@ def score_cases(score: Score, root: Path, params: dict[str, Any]) -> dict[str, C
         key=digest([score.path, score.piano, end_s]),
     )
     folder = demo / "robustness" / "rendered"
-    audio, notes = load_recording(folder, render_excerpt(folder, excerpt, piano))
+    audio, notes = load_recording(folder, render_excerpt(folder, lambda _: piano, None, excerpt))
     played = Case(audio, notes, (notes["onset_s"].to_numpy()[:, None],))
     if not score.notes.is_file():
         raise CorpusError(f"{score.notes}: not found; {HOW_TO_GET}")

@@ -18,7 +18,6 @@ from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file, write
 from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.corpora.timing_errors import generator
-from pianoalign_lib.tables.robustness import SCORE
 
 from . import conditions
 from .cases import SAMPLE_RATE, Case, spliced_audio, spliced_midi
@@ -26,6 +25,7 @@ from .conditions import BUILDS
 from .methods import ROOMS_OF, place
 from .scores import Score, find_scores, score_cases
 from .scoring import judge, summarise
+from .table import SCORE
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..common.labels import set_label
-from .model import Cell, Column, Missing, Number, Percent, Table
+from pianoalign_lib.common.labels import set_label
+from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 SCORE = "score"  # the test set of scores beside performances, and its one condition
-CONDITIONS = {  # built by benchmarks/robustness
+CONDITIONS = {  # built by studies/robustness
     SCORE: "score at one tempo, not the mean",
     "start": "start up to 10 s off",
     "tempo-20": "MIDI 20 % slower",
@@ -33,7 +33,7 @@ CONDITIONS = {  # built by benchmarks/robustness
     "played_twice": "15 s played twice",
     "repeat_skipped": "repeat of 15 s not played",
 }
-NO_SCORES = "the scores of (n)ASAP were not here: see benchmarks/robustness/scores.py"
+NO_SCORES = "the scores of (n)ASAP were not here: see studies/robustness/scores.py"
 # The columns of each method: of the notes that were played, but for silent errors.
 OURS = {
     "acc_10ms": "10 ms",

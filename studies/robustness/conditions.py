@@ -9,10 +9,10 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from pianoalign_lib.corpora.timing_errors import Condition, perturb
-from pianoalign_lib.tables.robustness import SCORE
 
 from . import cases
 from .cases import Case
+from .table import SCORE
 
 START_S = (0.0, 10.0)  # before the MIDI's first note
 TICK_S = 1 / 960
