@@ -82,7 +82,12 @@ def align(
             found = localizer.locate(spectra, notes)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    placed = Placement(found.onset_s[copies], found.confidence[copies], found.status[copies])
+    placed = Placement(
+        found.onset_s[copies],
+        found.confidence[copies],
+        found.status[copies],
+        structure=found.structure,
+    )
     return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 

@@ -110,7 +110,8 @@ def follow(
                 gain = total[top]
             if end is None or gain > best:
                 best, end = gain, (t, a + top)
-    return _trace(back, source, first, *end, float(best))
+    assert end is not None  # there is at least one frame
+    return _trace(back, source, first, end[0], end[1], float(best))
 
 
 def _arrive(

@@ -40,25 +40,6 @@ RATE_STEPS = 8
 NEIGHBOURS = 24  # settled notes that tell where a note is to be expected
 
 
-@dataclass(frozen=True)
-class Located(Placement):
-    """What was found of each note, in the notes' row order.
-
-    The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
-    which is not heard was not played. An uncertain note is at the likeliest place, which is right
-    more often than where the notes around it would put it; one that is not heard is where these put
-    it.
-
-    Attributes
-    ----------
-    structure : tuple[tuple[float, float, float, float], ...]
-        Stretches of the MIDI file in the order in which they are played: begin and end in the MIDI
-        file, begin and end in the recording, in seconds. Empty if the input is close already.
-    """
-
-    structure: tuple[tuple[float, float, float, float], ...] = ()
-
-
 def locate(
     spectra: Spectra,
     notes: pd.DataFrame,
@@ -66,8 +47,13 @@ def locate(
     *,
     joint: bool = True,
     tendency: bool = True,
-) -> Located:
+) -> Placement:
     """Find the onset of each note.
+
+    The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
+    which is not heard was not played. An uncertain note is at the likeliest place, which is right
+    more often than where the notes around it would put it; one that is not heard is where these put
+    it. The structure is told where the notes are not close to the recording as they are.
 
     Parameters
     ----------
@@ -105,7 +91,7 @@ def locate(
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     arrays = (result.onset_s[back], result.confidence[back], result.status[back])
-    return Located(*arrays, structure=result.structure)
+    return Placement(*arrays, structure=result.structure)
 
 
 @dataclass(frozen=True)
@@ -117,7 +103,7 @@ class _Finder:
     runner: Runner
     joint: bool
 
-    def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Located:
+    def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Placement:
         """Find notes, sorted by onset, where they are or along the best course through them."""
         heard = self._heard_share(onset_s, pitch, velocity)
         found = (
@@ -125,7 +111,7 @@ class _Finder:
         )
         if found is None:
             placed = self.find(onset_s, pitch, velocity, tendency)
-            return Located(*self.result(placed, onset_s))
+            return Placement(*self.result(placed, onset_s))
         course, rows, events, smooth = found
         expected_s = events.time_s[events.of_note]
         if smooth:
@@ -235,8 +221,8 @@ class _Finder:
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
 
-def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Located:
-    """Return what was found of all notes; those that are not played lie between their neighbours."""
+def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Placement:
+    """Return what was found of all notes; those that are not played lie between others."""
     at_s, confidence, status = parts
     everywhere = np.full(len(onset_s), 1.0 - UNCERTAIN)
     statuses = np.full(len(onset_s), "not heard", dtype=object)
@@ -248,7 +234,7 @@ def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> 
         (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
         for part in course.stretches
     )
-    return Located(time_s, everywhere, statuses, structure=structure)
+    return Placement(time_s, everywhere, statuses, structure=structure)
 
 
 def _with_rate(posterior: np.ndarray) -> np.ndarray:
