@@ -13,7 +13,7 @@ from .spectra import LONG_FPS, Spectra
 
 FINEST = 6  # spectral frames (10 ms) per frame of the path at its last rate
 MOST_CELLS = 2500 * 2500  # of the slowest rate, the only one that compares all with all
-REFINEMENT = 4  # from rate to rate, at most
+REFINEMENT = 5  # from rate to rate, at most
 BAND_S, BAND_FRAMES = 3.0, 6  # to each side of the path before: seconds, and its own frames
 SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jump
 BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its pace puts them

@@ -26,13 +26,15 @@ PATCH_BINS = round(PATCH_STEPS / LONG_FPS / BIN_S)
 WIDE_BINS = N_BINS + 2 * SIDES * PATCH_BINS
 BINS_PER_LAG = round(LAG_S / BIN_S)
 LEAST_ABSENT = 1e-3  # as sure as the network is taken to be
-CLEAR, CLEAR_S = 0.8, 0.1  # confidence and distance of a note that needs no other patches
-AROUND = 4  # notes to each side of one that does, which get them too
+CLEAR, CLEAR_S = 0.7, 0.1  # confidence and distance of a note that needs no other patches
+AROUND = 2  # notes to each side of one that does, which get them too
 NOT_HEARD_WEIGHT = 0.03
-# Whether an onset is right within 100 ms, from 37 renderings of scores on training pianos: constant,
-# logits of the note's and the event's probability, distance in seconds, share of clear neighbours.
+# Whether an onset is right within 100 ms, from 37 renderings of scores on training pianos:
+# constant, logits of the note's and the event's probability, distance in seconds, share of clear
+# neighbours.
 RIGHT = (-0.848, 0.301, 0.417, -1.762, 4.275)
 FARTHEST_S = 0.6
+SUPPORTING = 0.8  # probability of a neighbour that is clear
 NEIGHBOURS = 5  # notes to each side
 
 
@@ -61,7 +63,7 @@ class Placed:
         found = self.decoded
         distance_s = np.abs(found.onset_s - self.event_s)
         distance_s = np.nan_to_num(distance_s, nan=FARTHEST_S).clip(max=FARTHEST_S)
-        clear = (found.probability > CLEAR) & (distance_s < CLEAR_S)
+        clear = (found.probability > SUPPORTING) & (distance_s < CLEAR_S)
         support = uniform_filter1d(clear.astype(np.float64), 2 * NEIGHBOURS + 1, mode="mirror")
         constant, note, event, far, around = RIGHT
         total = constant + note * _logit(found.probability) + event * _logit(self.certainty)
