@@ -83,7 +83,7 @@ def test_bars_that_only_one_side_has_stay_outside():
     onset_s, pitch = notes["onset_s"].to_numpy(), notes["pitch"].to_numpy()
     heard, given = onset_s < 80.0, onset_s > 20.0  # the recording ends early, the MIDI begins late
     spectra = spectra_of(onset_s[heard], pitch[heard], 82.0, seed=7)
-    midi = notes[given].assign(onset_s=onset_s[given] - 20.0)
+    midi = notes[given].assign(onset_s=onset_s[given] - 20.0, offset_s=onset_s[given] - 19.7)
     both = (onset_s < 80.0) & given
     placed_s, course = place(spectra, midi)
     assert len(course.stretches) == 1
@@ -99,7 +99,7 @@ def test_slow_rate_and_band_lead_to_the_path_of_one_full_comparison(monkeypatch)
     spectra = spectra_of(onset_s * 1.1 + 5.0, pitch, 280.0, seed=9)
     monkeypatch.setattr("pianoalign_lib.localizer.coarse.MOST_CELLS", 600 * 600)
     (stretch,) = find_course(spectra, notes).stretches
-    np.testing.assert_allclose(stretch(onset_s), onset_s * 1.1 + 5.0, atol=0.2)
+    np.testing.assert_allclose(stretch(onset_s), onset_s * 1.1 + 5.0, atol=0.4)
 
 
 def test_a_rest_a_cut_and_a_repeat_are_followed():
