@@ -147,8 +147,9 @@ class Alignment:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
+        told = ". ".join(filter(None, [self.summary(), self.structure_text()]))
         return alignment_page(
-            self.notes, self.plot(), ". ".join(filter(None, [self.summary(), self.structure_text()])),
+            self.notes, self.plot(), told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
         )  # fmt: skip
 

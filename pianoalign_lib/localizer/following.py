@@ -78,7 +78,7 @@ def follow(
     played, paused = (np.full(n_score + 6, LONG_AGO, np.float32) for _ in range(2))
     back = np.zeros((n_audio, width), np.uint8)
     source = np.zeros(n_audio, np.int64)
-    best, end = np.float32(0.0), None
+    best, end = LONG_AGO, (0, 0)
     old_low = 0
     for start in range(0, n_audio, BLOCK):
         stop = min(start + BLOCK, n_audio)
@@ -108,10 +108,9 @@ def follow(
             if a + width >= n_score and total[-2:].max() >= gain:
                 top = width - len(total[-2:]) + int(total[-2:].argmax())
                 gain = total[top]
-            if end is None or gain > best:
+            if gain > best:
                 best, end = gain, (t, a + top)
-    assert end is not None  # there is at least one frame
-    return _trace(back, source, first, end[0], end[1], float(best))
+    return _trace(back, source, first, end, float(best))
 
 
 def _arrive(
@@ -137,10 +136,11 @@ def _arrive(
 
 
 def _trace(
-    back: np.ndarray, source: np.ndarray, first: np.ndarray, t: int, j: int, gain: float
+    back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int], gain: float
 ) -> Path:
     taken = {PLAYED: 1, STAYED: 0, TWO: 2, THREE: 3, RESUMED: 0, RESUMED_NEXT: 1}
     audio, score = [], []
+    t, j = end
     paused = False
     while t >= 0:
         code = int(back[t, j - first[t]])

@@ -15,12 +15,13 @@ from ..common.errors import InputError
 from ..io.placement import Placement
 from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
-from .events import moved, singled, smoothed
 from .patches import Expected, grid_steps
-from .posterior import ABSENT, REACH_S, SHIFT_S
+from .posterior import REACH_S
 from .refine import Placed, place_along, settle_course
 from .runner import Runner, load_runner
+from .smooth import moved, singled, smoothed
 from .spectra import LONG_FPS, Spectra
+from .tendency import find_tendency, prior, with_rate
 
 PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
@@ -34,10 +35,6 @@ SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
 RIGHT_ODDS = 3.0  # log odds below which a note along a course is to be checked
 DOUBT = 0.35  # chance of "not heard", over that of the onset, above which a note is to be checked
-TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
-LOWEST_RATE = 0.002
-RATE_STEPS = 8
-NEIGHBOURS = 24  # settled notes that tell where a note is to be expected
 
 
 def locate(
@@ -90,8 +87,12 @@ def locate(
         )
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    arrays = (result.onset_s[back], result.confidence[back], result.status[back])
-    return Placement(*arrays, structure=result.structure)
+    return replace(
+        result,
+        onset_s=result.onset_s[back],
+        confidence=result.confidence[back],
+        status=result.status[back],
+    )
 
 
 @dataclass(frozen=True)
@@ -140,10 +141,13 @@ class _Finder:
         """
         best, way = heard + WARP_GAIN, None
         for factor in PACE_FACTORS:
-            for jumps in (False, True):
-                course = find_course(self.spectra, notes, factor, jumps)
+            courses = [find_course(self.spectra, notes, factor)]
+            if len(courses[0].stretches) > 1:
+                courses.insert(0, find_course(self.spectra, notes, factor, jumps=False))
+            for course in courses:
+                jumps = len(course.stretches) > 1
                 rows, events = settle_course(self.spectra, course, onset_s, pitch)
-                if len(rows) < 2 or (jumps and len(course.stretches) == 1):
+                if len(rows) < 2:
                     continue
                 gain = JUMPS_GAIN if jumps else 0.0
                 single = singled(events, onset_s[rows])
@@ -192,15 +196,15 @@ class _Finder:
         notes = Expected(expected_s, pitch, velocity)
         rows = np.arange(len(expected_s))
         posterior = self.runner.posterior(self.spectra, self.reference, notes, rows)
-        posterior = _with_rate(posterior)
+        posterior = with_rate(posterior)
         first = decode(expected_s, pitch, posterior, joint=self.joint)
         if not tendency:
             return first
-        centre_s, width_s = _tendency(first, expected_s, self._settled(first))
+        centre_s, width_s = find_tendency(first, expected_s, self._settled(first))
         for start in range(0, len(posterior), BLOCK):
             part = slice(start, start + BLOCK)
             grid_s = grid_steps(expected_s[part]) / LONG_FPS
-            posterior[part] *= _prior(grid_s, (expected_s + centre_s)[part], width_s)
+            posterior[part] *= prior(grid_s, (expected_s + centre_s)[part], width_s)
         posterior /= posterior.sum(axis=1, keepdims=True)
         return decode(expected_s, pitch, posterior, joint=self.joint)
 
@@ -216,7 +220,7 @@ class _Finder:
         # A note that was not played hides where others sound; it is to be checked sooner.
         aligned = sure & (found.absent < DOUBT * found.probability)
         status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
-        centre_s, _ = _tendency(found, expected_s, heard & sure)
+        centre_s, _ = find_tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
@@ -231,56 +235,7 @@ def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> 
     time_s = np.interp(onset_s, onset_s[rows][order], at_s[order])
     time_s[rows] = at_s
     structure = tuple(
-        (part.midi_s[0], part.midi_s[-1], part.audio_s[0], part.audio_s[-1])
-        for part in course.stretches
+        (float(midi_s[0]), float(midi_s[-1]), float(audio_s[0]), float(audio_s[-1]))
+        for midi_s, audio_s in ((part.midi_s, part.audio_s) for part in course.stretches)
     )
     return Placement(time_s, everywhere, statuses, structure=structure)
-
-
-def _with_rate(posterior: np.ndarray) -> np.ndarray:
-    """Adapt "not heard" to how often it occurs in this piece, in place.
-
-    Training has more extra notes than most MIDI files. Expectation-maximization of the rate
-    (Saerens, Latinne, Decaestecker 2002).
-    """
-    absent = posterior[:, ABSENT].astype(np.float64)
-    rate = TRAINED_RATE
-    for _ in range(RATE_STEPS):
-        odds = _odds_against_training(rate)
-        rate = float(np.mean(absent * odds / (absent * odds + 1 - absent)))
-        rate = min(max(rate, LOWEST_RATE), 0.9)
-    posterior[:, ABSENT] *= _odds_against_training(rate)
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    return posterior
-
-
-def _odds_against_training(rate: float) -> float:
-    return rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
-
-
-def _tendency(
-    found: Decoded, expected_s: np.ndarray, settled: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return by how much notes near each note are off (median), and how much that varies."""
-    rows = np.flatnonzero(settled)
-    if len(rows) < NEIGHBOURS:
-        return np.zeros(len(expected_s)), REACH_S
-    shift_s = found.onset_s[rows] - expected_s[rows]
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(shift_s, NEIGHBOURS // 2, mode="reflect"), NEIGHBOURS + 1
-    )
-    middle_s = np.median(windows, axis=1)
-    width_s = float(np.median(np.abs(shift_s - middle_s))) * 1.4826
-    return np.interp(expected_s, expected_s[rows], middle_s), width_s
-
-
-def _prior(grid_s: np.ndarray, centre_s: np.ndarray, width_s: float) -> np.ndarray:
-    """Return the weight of each bin and of "not heard": near the tendency, with heavy tails.
-
-    Relative to the even distribution over the bins that the network was trained with.
-    """
-    distance_s = grid_s[:, None] + SHIFT_S - centre_s[:, None]
-    scale_s = width_s + 0.005
-    weight = 1.0 / (1.0 + (distance_s / (2.0 * scale_s)) ** 2)
-    weight /= weight.mean(axis=1, keepdims=True)
-    return np.hstack([weight, np.ones((len(grid_s), 1))]).astype(np.float32)
