@@ -29,8 +29,6 @@ from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.tables.provenance import training_hash
 from pianoalign_lib.tables.tools import TOOLS
-from studies.robustness.run import DRAWN, ROBUSTNESS
-from studies.robustness.table import CONDITIONS, OURS, SCORE
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
@@ -60,9 +58,9 @@ def declared_names(name: str, corpus: str = "maps") -> set[str]:
 
 def test_the_notebooks_are_those_of_the_report_in_its_order() -> None:
     assert list(read_contents(ROOT).notebooks) == NAMES
-    for name in NAMES:
-        number = re.fullmatch(r"0*([1-9]\d*[a-z]?)_[a-z_]+", name)
-        assert number and read(name).cells[0].source.startswith(f"# {number[1]} · ")
+    for number, name in enumerate(NAMES, start=1):
+        assert re.fullmatch(rf"{number:02d}_[a-z_]+", name)
+        assert read(name).cells[0].source.startswith(f"# {number} · ")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,7 +177,6 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
     write_field(paths)
-    write_robustness(paths)
 
 
 def write_field(paths: CorpusPaths) -> None:
@@ -193,29 +190,13 @@ def write_field(paths: CorpusPaths) -> None:
     field.to_csv(paths.results / "field.csv", index=False)
 
 
-def write_robustness(paths: CorpusPaths) -> None:
-    """Write what table 9 is made from: every condition with equal shares, but no scores."""
-    keys = [
-        (name, method)
-        for name in CONDITIONS
-        if name != SCORE
-        for method in ("exact", "localizer", "dtw")
-    ]
-    rows = pd.DataFrame(keys, columns=["condition", "method"])
-    rows = rows.assign(test_set="test", n_recordings=1, n_notes=30)
-    shares = {key: 0.5 for key in OURS if key != "below_exact"}
-    rows = rows.assign(n_aligned=30, n_silent=1, **shares)
-    rows.to_csv(paths.results / ROBUSTNESS, index=False)
-    rows.to_csv(paths.results / DRAWN, index=False)
-
-
 def contents(paths: CorpusPaths) -> dict[str, bytes]:
     """Return every file below results and figures, but for the scores, by its path."""
     files = [file for top in (paths.results, paths.figures) for file in top.rglob("*.*")]
     return {
         file.relative_to(paths.root).as_posix(): file.read_bytes()
         for file in files
-        if file.is_file() and not file.name.startswith(("metrics", "field", "robustness"))
+        if file.is_file() and not file.name.startswith(("metrics", "field"))
     }
 
 
