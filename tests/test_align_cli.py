@@ -123,15 +123,13 @@ def test_all_or_nothing(last, files, monkeypatch, capsys):
 def test_a_full_disk(files):
     """A real one as far as the process can tell: no file may grow beyond a few bytes."""
     code = """
-        import sys, types
+        import sys
         import numpy as np
         import pianoalign_lib.localizer.locate as locate_module
         from pianoalign_lib import cli
+        from pianoalign_lib.io.placement import placed
         def locate(spectra, notes):
-            status = np.full(len(notes), "aligned", object)
-            return types.SimpleNamespace(
-                onset_s=notes["onset_s"].to_numpy(), confidence=np.ones(len(notes)), status=status
-            )
+            return placed(notes["onset_s"].to_numpy())
         locate_module.locate = locate
         sys.exit(cli.main(sys.argv[1:]))
     """
