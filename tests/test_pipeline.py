@@ -258,7 +258,7 @@ def test_the_stages_write_what_the_report_shows(pipeline: SimpleNamespace) -> No
     results = f"results/{corpus}"
     expected = {name: {f"{results}/notebooks/{name}.ipynb"} for name in contents.notebooks}
     for name, table in contents.tables.items():
-        files = (f"{results}/tables/{name}.{suffix}" for suffix in ("csv", "md", "tex"))
+        files = (f"{results}/tables/{name}.{suffix}" for suffix in ("csv", "md", "tex", "json"))
         expected[table.notebook].update(files)
     for name, figure in contents.figures.items():
         files = (f"figures/{corpus}/{name}.{suffix}" for suffix in ("svg", "pdf", "png", "csv"))

@@ -67,7 +67,7 @@ def _only_of_maps(root: Path) -> list[tuple[str, str]]:
     """Return the files of tables and figures that only maps has, each with its notebook."""
     contents = read_contents(root, "maps")
     kinds = (
-        (contents.tables, "results/${corpus}/tables", ("csv", "md", "tex")),
+        (contents.tables, "results/${corpus}/tables", ("csv", "md", "tex", "json")),
         (contents.figures, "figures/${corpus}", ("csv", "pdf", "png", "svg")),
     )
     return [
