@@ -1,7 +1,8 @@
 """The command line: ``pianoalign``, or ``python -m pianoalign_lib``.
 
 ``align`` works anywhere, the other commands inside the project's folder. Errors on purpose, and
-those of the system, end with one line on stderr and exit code 1; Ctrl-C with exit code 130.
+those of the system, end with one line on stderr and exit code 1; Ctrl-C with exit code 130; an
+alignment of which less than half is sure with 3.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def run_command(arguments: Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        arguments.run(arguments)
+        return arguments.run(arguments) or 0
     except PianoAlignError as error:
         return _stop(str(error), 1)
     except OSError as error:
@@ -46,7 +47,6 @@ def run_command(arguments: Namespace) -> int:
         return _stop("not enough memory; close other programs or take a shorter file", 1)
     except KeyboardInterrupt:
         return _stop(getattr(arguments, "stopped", STOPPED), 130)
-    return 0
 
 
 def _stop(message: str, code: int) -> int:

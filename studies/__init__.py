@@ -1,6 +1,7 @@
 """Questions that the paper did not ask, a folder each; the library knows none of them.
 
 ``sensitivity``: how results move under other readings of the paper. ``latency``: how long after
-its label a note sounds, and what accuracy such labels allow. Recordings and predictions enter;
-tables and figures for the notebooks leave. ``python -m studies --help`` lists what is measured.
+its label a note sounds, and what accuracy such labels allow. ``robustness``: scores beside
+performances, and what people do to tempo and structure. Recordings and predictions enter; tables
+and figures for the notebooks leave. ``python -m studies --help`` lists what is measured.
 """

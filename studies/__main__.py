@@ -24,6 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side"
         )
         command.set_defaults(run=run)
+    command = commands.add_parser("robustness", help="align scores, cuts, repeats, at any tempo")
+    command.add_argument("--corpus", default="demo")
+    command.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    command.add_argument("--part", choices=("test", "development"), default="test")
+    command.add_argument("--methods", nargs="+", help="default: those of params.yaml")
+    command.add_argument("--conditions", nargs="+", help="default: all")
+    command.add_argument("--drawn", action="store_true", help="cases drawn at random instead")
+    command.set_defaults(run=_robustness)
     return run_command(parser.parse_args(argv))
 
 
@@ -37,6 +45,17 @@ def _sensitivity(arguments: Namespace) -> None:
     from .sensitivity.run import run_sensitivity
 
     run_sensitivity(*corpus_of(arguments), arguments.jobs)
+
+
+def _robustness(arguments: Namespace) -> None:
+    from .robustness.run import run_drawn, run_robustness
+
+    paths, params = corpus_of(arguments)
+    if arguments.drawn:
+        print(run_drawn(paths, params, arguments.jobs).to_string())
+        return
+    options = {"part": arguments.part, "methods": arguments.methods, "names": arguments.conditions}
+    print(run_robustness(paths, params, arguments.jobs, **options).round(4).to_string())
 
 
 if __name__ == "__main__":

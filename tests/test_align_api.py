@@ -23,7 +23,7 @@ import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import aligner
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, InputError
-from pianoalign_lib.io.placement import placed
+from pianoalign_lib.io.placement import Placement, placed
 
 RATE = 16_000
 COLUMNS = [
@@ -97,12 +97,12 @@ def located(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
     """
     given: list[pd.DataFrame] = []
 
-    def locate(spectra, notes: pd.DataFrame) -> SimpleNamespace:
+    def locate(spectra, notes: pd.DataFrame) -> Placement:
         given.append(notes)
         status = np.where(notes["pitch"] == 67, "not heard", "aligned").astype(object)
         confidence = np.where(notes["pitch"] == 67, 0.9, 0.8)
         onset_s = notes["onset_s"].to_numpy() + SHIFT_S
-        return SimpleNamespace(onset_s=onset_s, confidence=confidence, status=status)
+        return Placement(onset_s=onset_s, confidence=confidence, status=status)
 
     monkeypatch.setattr(locate_module, "locate", locate)
     return given

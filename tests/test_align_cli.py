@@ -18,6 +18,7 @@ import soundfile as sf
 
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import cli
+from pianoalign_lib.io.placement import Placement
 
 RATE = 16_000
 
@@ -26,11 +27,11 @@ RATE = 16_000
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Return a recording and a MIDI file of three notes, which the localizer moves by 0.1 s."""
 
-    def locate(spectra, notes: pd.DataFrame) -> SimpleNamespace:
+    def locate(spectra, notes: pd.DataFrame) -> Placement:
         n_notes = len(notes)
         status = np.array(["aligned", "uncertain", "aligned"][:n_notes], dtype=object)
         onset_s = notes["onset_s"].to_numpy() + 0.1
-        return SimpleNamespace(onset_s=onset_s, confidence=np.full(n_notes, 0.7), status=status)
+        return Placement(onset_s=onset_s, confidence=np.full(n_notes, 0.7), status=status)
 
     monkeypatch.setattr(locate_module, "locate", locate)
     track = mido.MidiTrack()
@@ -67,7 +68,27 @@ def test_all_outputs_and_a_summary(files, capsys):
     assert (out / "r.html").read_text().startswith("<!DOCTYPE html>")
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("3 notes: 2 aligned, 1 uncertain, 0 not heard; median shift +100")
-    assert len(printed) == 2 and "2 s of music in" in printed[1]
+    assert len(printed) == 3 and "2 s of music in" in printed[1]
+    assert printed[2] == "sure: 67 % of the notes"
+
+
+def test_less_than_half_sure_is_told_and_ends_with_code_3(files, monkeypatch, capsys):
+    def doubt(spectra, notes: pd.DataFrame) -> Placement:
+        onset_s = notes["onset_s"].to_numpy()
+        status = np.array(["aligned", "uncertain", "not heard"], dtype=object)
+        stretches = ((0.0, 0.5, 1.0, 1.5), (0.0, 1.0, 1.5, 2.5))
+        return Placement(onset_s, np.full(3, 0.7), status, structure=stretches)
+
+    monkeypatch.setattr(locate_module, "locate", doubt)
+    assert run(files, "-o", files.out / "a.mid") == 3
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[2:] == [
+        "played in 2 stretches: 0.0–0.5 s of the MIDI file at 1.0–1.5 s, then "
+        "0.0–1.0 s of the MIDI file at 1.5–2.5 s",
+        "sure: 33 % of the notes",
+    ]
+    assert "less than half" in printed.err
+    assert (files.out / "a.mid").is_file()
 
 
 def test_the_same_run_writes_the_same_bytes(files):
@@ -102,15 +123,13 @@ def test_all_or_nothing(last, files, monkeypatch, capsys):
 def test_a_full_disk(files):
     """A real one as far as the process can tell: no file may grow beyond a few bytes."""
     code = """
-        import sys, types
+        import sys
         import numpy as np
         import pianoalign_lib.localizer.locate as locate_module
         from pianoalign_lib import cli
+        from pianoalign_lib.io.placement import placed
         def locate(spectra, notes):
-            status = np.full(len(notes), "aligned", object)
-            return types.SimpleNamespace(
-                onset_s=notes["onset_s"].to_numpy(), confidence=np.ones(len(notes)), status=status
-            )
+            return placed(notes["onset_s"].to_numpy())
         locate_module.locate = locate
         sys.exit(cli.main(sys.argv[1:]))
     """

@@ -27,6 +27,7 @@ from ..localizer.spectra import compute_spectra
 from .result import Alignment, assemble
 
 METHODS = "pianoalign.methods"  # the group of entry points
+UNISON_S = 0.03  # the same note of two tracks within this time is one key struck
 LONGER_TIMES, LONGER_S = 4.0, 600.0  # by how much a MIDI file may be longer than the recording
 
 
@@ -81,7 +82,12 @@ def align(
             found = localizer.locate(spectra, notes)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    placed = Placement(found.onset_s[copies], found.confidence[copies], found.status[copies])
+    placed = Placement(
+        found.onset_s[copies],
+        found.confidence[copies],
+        found.status[copies],
+        structure=found.structure,
+    )
     return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 
@@ -122,19 +128,33 @@ def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None
 def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the piano notes as the keys that are struck, and which of these each note is.
 
-    Where two tracks have the same note at the same time, one key is struck.
+    Where two tracks have the same note within 30 ms, one key is struck.
     """
     notes = score.notes.iloc[rows]
-    onset_s, pitch = notes["onset_s"].to_numpy(), notes["pitch"].to_numpy()
-    is_new = (np.diff(onset_s, prepend=-1.0) != 0) | (np.diff(pitch, prepend=-1) != 0)
+    order = np.lexsort((notes["onset_s"], notes["pitch"]))
+    onset_s, pitch, track = (
+        notes[name].to_numpy()[order] for name in ("onset_s", "pitch", "track")
+    )
+    near = (np.diff(onset_s) <= UNISON_S) & (np.diff(track) != 0) | (np.diff(onset_s) == 0)
+    is_new = np.append(True, (np.diff(pitch) != 0) | ~near)
+    # A third note belongs to the first's key only if it is as near to that one.
     first = np.flatnonzero(is_new)
+    late = onset_s - onset_s[first][np.cumsum(is_new) - 1] > UNISON_S
+    first = np.flatnonzero(is_new | late)
+    key = np.cumsum(is_new | late) - 1
     keys = pd.DataFrame(
         {
-            "note_id": np.arange(len(first)),
             "pitch": pitch[first],
-            "velocity": np.maximum.reduceat(notes["velocity"].to_numpy(), first),
+            "velocity": np.maximum.reduceat(notes["velocity"].to_numpy()[order], first),
             "onset_s": onset_s[first],
-            "offset_s": np.maximum.reduceat(notes["offset_s"].to_numpy(), first),
+            "offset_s": np.maximum.reduceat(notes["offset_s"].to_numpy()[order], first),
         }
     )
-    return keys, np.cumsum(is_new) - 1
+    by_onset = np.lexsort((keys["pitch"], keys["onset_s"]))
+    place = np.empty_like(by_onset)
+    place[by_onset] = np.arange(len(by_onset))
+    copies = np.empty_like(key)
+    copies[order] = place[key]
+    keys = keys.iloc[by_onset].reset_index(drop=True)
+    keys.insert(0, "note_id", np.arange(len(keys)))
+    return keys, copies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from ..common.errors import InputError
 from ..common.files import atomic_path
 
+LEAST_SURE, DOUBTFUL = 0.5, 3  # share of sure notes, and the exit code where there are fewer
 EXAMPLE = "example: pianoalign align recording.wav loose.mid -o aligned.mid --report report.html"
 
 
@@ -37,8 +39,8 @@ def add_align_parser(commands) -> None:
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
-def run_align(arguments: argparse.Namespace) -> None:
-    """Align, write all outputs or none of them, and print a summary.
+def run_align(arguments: argparse.Namespace) -> int:
+    """Align, write all outputs or none of them, print a summary, and return the exit code.
 
     Raises
     ------
@@ -65,6 +67,13 @@ def run_align(arguments: argparse.Namespace) -> None:
     print(result.summary())
     written = ", ".join(str(path) for path in outputs.values())
     print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
+    if structure := result.structure_text():
+        print(structure)
+    print(f"sure: {100 * result.sure_share:.0f} % of the notes")
+    if result.sure_share < LEAST_SURE:
+        print("less than half: check that recording and MIDI file belong together", file=sys.stderr)
+        return DOUBTFUL
+    return 0
 
 
 def _write_all(contents: dict[Path, bytes]) -> None:

@@ -51,6 +51,10 @@ class Alignment:
         How.
     spectra : Spectra
         Of the recording, for pictures.
+    structure : pd.DataFrame
+        Which stretches of the file are played, in playing order: midi_begin_s, midi_end_s,
+        begin_s, end_s. A stretch left out, or played again, makes a row of its own. Empty if the
+        notes are close to the recording as they are, or the method does not look for it.
     """
 
     notes: pd.DataFrame
@@ -58,12 +62,19 @@ class Alignment:
     midi: str
     method: str
     spectra: Spectra = field(repr=False)
+    structure: pd.DataFrame = field(repr=False)
     _score: MidiScore = field(repr=False)
     _warp: Warp = field(repr=False)
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
         return count_statuses(self.notes["status"])
+
+    @property
+    def sure_share(self) -> float:
+        """Share of the notes looked for that are aligned; NaN if there are none."""
+        status = self.notes.loc[self.notes["status"] != OUTSIDE, "status"]
+        return float((status == ALIGNED).mean())
 
     @property
     def duration_s(self) -> float:
@@ -84,6 +95,17 @@ class Alignment:
         )
         unit = "s" if in_s else "ms"
         return f"{text}; median shift {middle} {unit} (90 % within {low} to {high} {unit})"
+
+    def structure_text(self) -> str:
+        """Return in a line which stretches are played; empty if there is one, or none is told."""
+        if len(self.structure) < 2:
+            return ""
+        parts = [
+            f"{row.midi_begin_s:.1f}–{row.midi_end_s:.1f} s of the MIDI file at "
+            f"{row.begin_s:.1f}–{row.end_s:.1f} s"
+            for row in self.structure.itertuples()
+        ]
+        return f"played in {len(parts)} stretches: {', then '.join(parts)}"
 
     def midi_bytes(self) -> bytes:
         """Return the MIDI file with its notes where they are heard.
@@ -125,8 +147,9 @@ class Alignment:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
+        told = ". ".join(filter(None, [self.summary(), self.structure_text()]))
         return alignment_page(
-            self.notes, self.plot(), self.summary(),
+            self.notes, self.plot(), told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
         )  # fmt: skip
 
@@ -169,4 +192,6 @@ def assemble(
             "status": status,
         }
     )
-    return Alignment(notes, audio, score.name, method, spectra, score, warp)
+    columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
+    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
+    return Alignment(notes, audio, score.name, method, spectra, structure, score, warp)

@@ -39,6 +39,8 @@ METHOD_STYLE: dict[str, dict[str, str]] = {
     "crnn_seed2": {"color": "#5aa5d6", "marker": "d"},
     "crnn_seed3": {"color": "#9cc9e6", "marker": "8"},
     "localizer": {"color": "#000000", "marker": "H"},
+    "exact": {"color": "#bbbbbb", "marker": "D"},
+    "dtw_localizer": {"color": "#117733", "marker": "s"},
     "localizer_independent": {"color": "#4d4d4d", "marker": "x"},
     "localizer_no_tendency": {"color": "#8c8c8c", "marker": "+"},
     "localizer_short_run": {"color": "#7a3b00", "marker": "1"},

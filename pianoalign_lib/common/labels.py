@@ -19,6 +19,8 @@ METHODS = {
     "dtw": "DTW",
     "hybrid": "DTW + CRNN",
     "localizer": "Localizer",
+    "exact": "Localizer, exact MIDI",
+    "dtw_localizer": "DTW + localizer",
     "localizer_independent": "Localizer, notes decoded singly",
     "localizer_no_tendency": "Localizer, decoded once",
     "localizer_short_run": "Localizer, short training",

@@ -23,12 +23,16 @@ class Placement:
         ``aligned``, ``uncertain`` or ``not heard``; a method that cannot tell says ``aligned``.
     offset_s : np.ndarray [shape=(n_notes,)], optional
         Of a method that moves the ends, too; with others a note keeps its length.
+    structure : tuple[tuple[float, float, float, float], ...]
+        Stretches of the MIDI file in the order in which they are played: begin and end in the MIDI
+        file, begin and end in the recording, in seconds. Empty if the method does not look for it.
     """
 
     onset_s: np.ndarray
     confidence: np.ndarray
     status: np.ndarray
     offset_s: np.ndarray | None = None
+    structure: tuple[tuple[float, float, float, float], ...] = ()
 
     @property
     def heard(self) -> np.ndarray:

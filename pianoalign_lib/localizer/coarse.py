@@ -1,31 +1,100 @@
-"""The coarse stage: from MIDI time to the recording's when tempo or start differ."""
+"""The coarse stage: which stretches of a MIDI file a recording plays, in which order, and when."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-from scipy.ndimage import gaussian_filter1d
 
-from .coarse_lags import Search, track_lags
-from .coarse_path import Path, find_path
-from .spectra import Spectra
-from .warp import Warp
+from .following import Path, follow
+from .rolls import HOP, recording_rolls, score_rolls
+from .spectra import LONG_FPS, Spectra
 
-GRID_S = 1.0  # knots of the rough warp
-SMOOTHING_S = 10.0  # standard deviation of the window of the rough warp's local lines
-RISE_LEAD_S = 0.012  # by which a rise, through the long window, comes before its onset
-SLOWEST = 0.3  # least pace of a warp, recording over MIDI
-SEARCHES = (
-    Search(hop=5, apart=5, reach_s=3.0, node_s=1.0, jitter_s=0.04, paces=6, pace_cost=4.0),
-    Search(hop=1, apart=3, reach_s=0.1, node_s=0.5, jitter_s=0.05, paces=4, pace_cost=2.0),
-)
+FINEST = 6  # spectral frames (10 ms) per frame of the path at its last rate
+MOST_CELLS = 2500 * 2500  # of the slowest rate, the only one that compares all with all
+REFINEMENT = 5  # from rate to rate, at most
+BAND_S, BAND_FRAMES = 3.0, 6  # to each side of the path before: seconds, and its own frames
+SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jump
+BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its pace puts them
+SLOWEST, FASTEST = 0.3, 3.5  # pace of a recording, its seconds per second of the MIDI file
+SAME_PACE = 0.2  # natural logarithm of paces that need no search of their own
+MOST_SEARCHES = 3
 
 
-def coarse_warp(spectra: Spectra, notes: pd.DataFrame) -> Warp:
-    """Find the warp from the notes' times to the recording's.
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a MIDI file that is played from its beginning to its end.
 
-    First a rough path through the onsets of both (:mod:`.coarse_path`), which finds start and tempo
-    and leaves out what only one of them has; then the lag behind it, twice (:mod:`.coarse_lags`).
+    Attributes
+    ----------
+    midi_s, audio_s : np.ndarray [shape=(n,)]
+        Knots; the first strictly rises, the second never falls.
+    """
+
+    midi_s: np.ndarray
+    audio_s: np.ndarray
+
+    def __call__(self, midi_s: np.ndarray) -> np.ndarray:
+        """Return times in the recording; beyond the ends at the mean pace of the stretch."""
+        inside_s = np.clip(midi_s, self.midi_s[0], self.midi_s[-1])
+        pace = (self.audio_s[-1] - self.audio_s[0]) / (self.midi_s[-1] - self.midi_s[0])
+        pace = min(max(pace, SLOWEST), FASTEST)
+        return np.interp(inside_s, self.midi_s, self.audio_s) + pace * (midi_s - inside_s)
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a recording goes through a MIDI file.
+
+    Attributes
+    ----------
+    stretches : list[Stretch]
+        In playing order; one if nothing is left out or repeated. None if nothing fits.
+    gain : float
+        Of the path per second of the recording: how much more the two have in common than chance.
+    """
+
+    stretches: list[Stretch]
+    gain: float
+
+    def expected(self, onset_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where notes are to be expected, and in which stretch.
+
+        Parameters
+        ----------
+        onset_s : np.ndarray [shape=(n_notes,)]
+            Onsets in the MIDI file.
+
+        Returns
+        -------
+        expected_s : np.ndarray [shape=(n_notes,)]
+            At the first time that a note is played.
+        stretch : np.ndarray [shape=(n_notes,), dtype=int64]
+            -1 for notes that no stretch holds.
+        """
+        expected_s = np.full(len(onset_s), np.nan)
+        stretch = np.full(len(onset_s), -1)
+        outside_s = np.full(len(onset_s), BEYOND_S)
+        for number, part in enumerate(self.stretches):
+            time_s = part(onset_s)
+            beyond_s = np.maximum(
+                part(part.midi_s[:1])[0] - time_s, time_s - part(part.midi_s[-1:])[0]
+            ).clip(min=0.0)
+            nearer = beyond_s < outside_s
+            expected_s[nearer], stretch[nearer] = time_s[nearer], number
+            outside_s[nearer] = beyond_s[nearer]
+        return expected_s, stretch
+
+
+def find_course(
+    spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0, jumps: bool = True
+) -> Course:
+    """Follow a recording through a MIDI file, at rising frame rates.
+
+    Only the slowest rate compares every frame with every frame; each faster one looks in a band
+    around the path before (Salvador and Chan, FastDTW, 2007), so that time and memory grow with
+    the length only.
 
     Parameters
     ----------
@@ -33,55 +102,91 @@ def coarse_warp(spectra: Spectra, notes: pd.DataFrame) -> Warp:
         Of the recording.
     notes
         Note table, on the 88 keys, in any order; at least one note.
-
-    Returns
-    -------
-    Warp
-        Over all notes; beyond the part that both have, at the local pace. Its `score` is the mean
-        gain of a note over chance, in nats: about zero for another piece.
+    factor
+        How many times slower the recording is taken to be than the two lengths say; what the path
+        then says of it is followed.
+    jumps
+        False: one stretch, whatever the recording leaves out or repeats.
     """
     notes = notes.sort_values("onset_s", kind="stable")
-    onset_s = notes["onset_s"].to_numpy(np.float64)
+    start_s = float(notes["onset_s"].iloc[0])
+    last_s = float(notes["onset_s"].iloc[-1]) - start_s
+    arrays = tuple(
+        notes[name].to_numpy(np.float64) - shift
+        for name, shift in (("onset_s", start_s), ("offset_s", start_s), ("velocity", 0.0))
+    )
     pitch = notes["pitch"].to_numpy(np.int64)
-    loudness = np.sqrt(notes["velocity"].to_numpy(np.float64) / 64.0)
-    reference = spectra.reference
-    path = find_path(spectra.long, reference, onset_s, pitch, loudness)
-    if path is None:
-        return Warp(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.0)
-    warp = _rough_warp(path, onset_s[0], onset_s[-1])
-    for search in SEARCHES:
-        time_s, lag_s, score = track_lags(spectra.long, reference, warp(onset_s), pitch, search)
-        warp = _rising(_inverse(warp, time_s), time_s + lag_s + RISE_LEAD_S, score)
-    return warp
+    guess = factor * (spectra.duration_s + 0.5) / (last_s + 1.0)
+    guess = min(max(guess, SLOWEST), FASTEST)
+    n_cells = (spectra.duration_s * LONG_FPS / FINEST) ** 2
+    steps = _steps(n_cells * max(1.0, 1.0 / guess))
+    pace, path = _free_path(spectra, arrays, pitch, guess, steps[0], jumps)
+    for before, frames in zip(steps[:-1], steps[1:], strict=True):
+        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jumps)
+    frame_s = steps[-1] / LONG_FPS
+    stretches = []
+    for audio, score in path.pieces(max(3, round(SAME_S * pace / frame_s))):
+        frame, when = np.unique(score, return_index=True)
+        if len(frame) > 1:
+            midi_s = start_s + (frame + 0.5) * frame_s / pace
+            stretches.append(Stretch(midi_s, (audio[when] + 0.5) * frame_s))
+    return Course(stretches, path.gain * frame_s / spectra.duration_s)
 
 
-def _rough_warp(path: Path, first_s: float, last_s: float) -> Warp:
-    """Return local straight lines through a path, weighted by what its frames say."""
-    grid_s = np.arange(path.midi_s[0], path.midi_s[-1] + GRID_S, GRID_S)
-    bin_ = ((path.midi_s - grid_s[0]) / GRID_S).astype(np.int64)
-    weight = np.bincount(bin_, path.weight, len(grid_s)) + 1e-3
-    x = np.arange(len(grid_s)) * GRID_S
-    y = np.interp(grid_s, path.midi_s, path.audio_s)
-
-    def local(values: np.ndarray) -> np.ndarray:
-        return gaussian_filter1d(values, SMOOTHING_S / GRID_S, mode="constant", truncate=3.0)
-
-    for _ in range(3):
-        w, wx, wy = local(weight), local(weight * x), local(weight * y)
-        wxx, wxy = local(weight * x * x), local(weight * x * y)
-        slope = (w * wxy - wx * wy) / np.maximum(w * wxx - wx * wx, 1e-9)
-        line = wy / w + slope * (x - wx / w)
-        residual = np.abs(y - line)
-        weight = weight / (1.0 + np.square(residual / (0.1 + 2 * np.median(residual))))
-    return _rising(grid_s, line, float("nan"))
+def _steps(n_cells: float) -> list[int]:
+    """Return the spectral frames per frame of the path, rate by rate."""
+    slower = max(1.0, np.sqrt(n_cells / MOST_CELLS))
+    steps = [int(np.ceil(FINEST * slower / HOP)) * HOP]
+    while steps[-1] > FINEST:
+        steps.append(max(FINEST, -(-steps[-1] // (REFINEMENT * HOP)) * HOP))
+    return steps
 
 
-def _inverse(warp: Warp, audio_s: np.ndarray) -> np.ndarray:
-    return Warp(warp.audio_s, warp.midi_s)(audio_s)
+def _score_at(arrays, pitch, pace: float, frame_s: float):
+    onset_s, offset_s, velocity = arrays
+    return score_rolls(onset_s * pace, offset_s * pace, pitch, velocity, frame_s)
 
 
-def _rising(midi_s: np.ndarray, audio_s: np.ndarray, score: float) -> Warp:
-    audio_s = np.maximum.accumulate(audio_s - SLOWEST * midi_s) + SLOWEST * midi_s
-    if len(midi_s) < 2:
-        midi_s, audio_s = midi_s + np.array([0.0, 1.0]), audio_s + np.array([0.0, 1.0])
-    return Warp(midi_s, audio_s, score)
+def _free_path(
+    spectra: Spectra, arrays, pitch, pace: float, frames: int, jumps: bool
+) -> tuple[float, Path]:
+    """Return the path with everything compared, and the pace that it was found at."""
+    audio = recording_rolls(spectra.long, spectra.reference, frames)
+    frame_s = frames / LONG_FPS
+    for search in range(MOST_SEARCHES):
+        score = _score_at(arrays, pitch, pace, frame_s)
+        everywhere = np.zeros(len(audio.rise), np.int64)
+        path = follow(audio, score, everywhere, len(score.rise), frame_s, jumps)
+        better = min(max(pace * _slope(path), SLOWEST), FASTEST)
+        if abs(np.log(better / pace)) < SAME_PACE or search == MOST_SEARCHES - 1:
+            break
+        pace = better
+    return pace, path
+
+
+def _slope(path: Path) -> float:
+    """Return the recording's frames per frame of the score along a path, jumps left out."""
+    audio = score = 1
+    for piece_audio, piece_score in path.pieces(3):
+        audio += len(piece_audio) - 1
+        score += piece_score[-1] - piece_score[0]
+    return audio / score
+
+
+def _banded_path(
+    spectra: Spectra, arrays, pitch, pace: float, path: Path, before: int, frames: int, jumps: bool
+) -> Path:
+    """Return the path at a faster rate, around a slower one."""
+    audio = recording_rolls(spectra.long, spectra.reference, frames)
+    frame_s = frames / LONG_FPS
+    score = _score_at(arrays, pitch, pace, frame_s)
+    ratio = before / frames
+    reach = int(np.ceil(max(BAND_S / frame_s, BAND_FRAMES * ratio)))
+    width = min(2 * reach + 1, len(score.rise))
+    time = (np.arange(len(audio.rise)) + 0.5) / ratio
+    # Where the path pauses, the band stays; before its beginning and after its end it goes on.
+    place = path.score[np.searchsorted(path.audio, time.astype(np.int64), "right").clip(1) - 1]
+    outside = time - time.clip(path.audio[0], path.audio[-1] + 1)
+    centre = (place + 0.5 + outside) * ratio
+    first = np.rint(centre - width / 2).astype(np.int64).clip(0, len(score.rise) - width)
+    return follow(audio, score, first, width, frame_s, jumps)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .patches import LONG_FPS, grid_steps
-from .posterior import ABSENT, BIN_S, N_BINS, SHIFT_S
+from .posterior import BIN_S
 
 N_CANDIDATES = 6  # local peaks of a posterior that are considered
 PEAK_REACH = 3  # bins to each side that make up a peak (7.5 ms)
@@ -47,8 +47,9 @@ def decode(
     ----------
     onset_s, pitch : np.ndarray [shape=(n,)]
         Expected onsets, which the patches were centred on, and pitches.
-    probability : np.ndarray [shape=(n, 121)]
-        Posterior of each note; need not sum to 1.
+    probability : np.ndarray [shape=(n, n_bins + 1)]
+        Posterior of each note: displacements `BIN_S` apart around the expected onset (120 bins of
+        one patch, or more), and last "not heard"; need not sum to 1.
     joint
         False: each note takes its own best peak (the ablation).
     """
@@ -58,7 +59,8 @@ def decode(
     parts = [_candidates(onset_s[block], probability[block]) for block in blocks]
     time_s, score = (np.concatenate(part) for part in zip(*parts, strict=True))
     if joint:
-        chosen = _viterbi(onset_s, pitch, time_s, np.log(score + LEAST))
+        reach_s = (probability.shape[1] - 1) / 2 * BIN_S
+        chosen = _viterbi(onset_s, pitch, time_s, np.log(score + LEAST), reach_s)
     else:
         chosen = score.argmax(axis=1)
     rows = np.arange(len(onset_s))
@@ -67,33 +69,36 @@ def decode(
 
 def _candidates(onset_s: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return times and scores of the peaks and, last, of "not heard" [shape=(n, 7)]."""
-    bins = probability[:, :N_BINS]
+    bins = probability[:, :-1]
+    n_bins = bins.shape[1]
     padded = np.pad(bins, ((0, 0), (PEAK_REACH, PEAK_REACH)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * PEAK_REACH + 1, axis=1)
     mass = windows.sum(axis=2)
     left, right = (
         padded[:, PEAK_REACH - 1 : -PEAK_REACH - 1],
-        padded[:, PEAK_REACH + 1 :][:, :N_BINS],
+        padded[:, PEAK_REACH + 1 :][:, :n_bins],
     )
     peak = np.where((bins >= left) & (bins > right), mass, 0.0)
     best = np.argpartition(-peak, N_CANDIDATES, axis=1)[:, :N_CANDIDATES]
     rows = np.arange(len(bins))[:, None]
     offsets = np.arange(-PEAK_REACH, PEAK_REACH + 1) * BIN_S
     around = windows[rows, best]
-    shift_s = SHIFT_S[best] + (around * offsets).sum(axis=2) / (around.sum(axis=2) + LEAST)
+    shift_s = (best - n_bins / 2) * BIN_S + (around * offsets).sum(axis=2) / (
+        around.sum(axis=2) + LEAST
+    )
     time_s = grid_steps(onset_s)[:, None] / LONG_FPS + shift_s
     score = peak[rows, best]
-    absent = probability[:, ABSENT, None]
+    absent = probability[:, -1:]
     return np.hstack([time_s, np.full_like(absent, np.nan)]), np.hstack([score, absent])
 
 
 def _viterbi(
-    onset_s: np.ndarray, pitch: np.ndarray, time_s: np.ndarray, score: np.ndarray
+    onset_s: np.ndarray, pitch: np.ndarray, time_s: np.ndarray, score: np.ndarray, reach_s: float
 ) -> np.ndarray:
     """Return the best candidate of each note; the loop runs over the places in a chain only."""
     order = np.lexsort((onset_s, pitch))
     onset_s, pitch, time_s, score = onset_s[order], pitch[order], time_s[order], score[order]
-    apart = np.diff(onset_s) > 2 * -SHIFT_S[0] + 2 * SMALLEST_GAP_S
+    apart = np.diff(onset_s) > 2 * (reach_s + SMALLEST_GAP_S)
     starts = np.flatnonzero(np.append(True, apart | (np.diff(pitch) != 0)))
     length = np.diff(np.append(starts, len(order)))
     best = score.copy()

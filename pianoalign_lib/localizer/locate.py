@@ -6,44 +6,35 @@ second decoding knows that. If each note is off by an error of its own, it chang
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
 from ..io.placement import Placement
-from .coarse import coarse_warp
+from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
 from .patches import Expected, grid_steps
-from .posterior import ABSENT, REACH_S, SHIFT_S
+from .posterior import REACH_S
+from .refine import Placed, place_along, settle_course
 from .runner import Runner, load_runner
+from .smooth import moved, singled, smoothed
 from .spectra import LONG_FPS, Spectra
+from .tendency import find_tendency, prior, with_rate
 
 PROBED = 256  # notes that are asked whether the input is close already
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp is needed
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
+PACE_FACTORS = (1.0, 0.5, 2.0)  # of the pace that the lengths say, tried in turn
+LEAST_SHARE = 0.5  # of the probed notes heard along a course; wrong pairs: up to 0.45
+JUMPS_GAIN = 0.005  # by which notes must be heard better along a course with jumps
+GOOD_SHARE = 0.7  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
 UNCERTAIN = 0.5  # confidence below which a note is to be checked
+RIGHT_ODDS = 3.0  # log odds below which a note along a course is to be checked
 DOUBT = 0.35  # chance of "not heard", over that of the onset, above which a note is to be checked
-TRAINED_RATE = 0.065  # of notes not heard in training, where it is drawn
-LOWEST_RATE = 0.002
-RATE_STEPS = 8
-NEIGHBOURS = 24  # settled notes that tell where a note is to be expected
-
-
-@dataclass(frozen=True)
-class Located(Placement):
-    """What was found of each note, in the notes' row order.
-
-    The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
-    which is not heard was not played. An uncertain note is at the likeliest place, which is right
-    more often than where the notes around it would put it; one that is not heard is where these put
-    it. `warped` tells whether the coarse warp was needed.
-    """
-
-    warped: bool = False
 
 
 def locate(
@@ -53,8 +44,13 @@ def locate(
     *,
     joint: bool = True,
     tendency: bool = True,
-) -> Located:
+) -> Placement:
     """Find the onset of each note.
+
+    The confidence is the calibrated chance that the onset is right within 10 ms, or that a note
+    which is not heard was not played. An uncertain note is at the likeliest place, which is right
+    more often than where the notes around it would put it; one that is not heard is where these put
+    it. The structure is told where the notes are not close to the recording as they are.
 
     Parameters
     ----------
@@ -82,19 +78,21 @@ def locate(
     order = np.lexsort((notes["pitch"], onset_s))
     pitch = notes["pitch"].to_numpy(np.int64)[order]
     velocity = notes["velocity"].to_numpy(np.float64)[order]
-    expected_s, warped = finder.expected(notes, onset_s[order], pitch, velocity)
-    found = finder.find(expected_s, pitch, velocity, tendency)
-    heard = np.mean(~np.isnan(found.onset_s))
+    result = finder.located(notes.iloc[order], onset_s[order], pitch, velocity, tendency)
+    heard = np.mean(result.status != "not heard")
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(
             f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
             "be of another piece, or of another part of it; check that the two belong together"
         )
-    result = finder.result(found, expected_s)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    onset, confidence, status = (part[back] for part in result)
-    return Located(onset, confidence, status, warped=warped)
+    return replace(
+        result,
+        onset_s=result.onset_s[back],
+        confidence=result.confidence[back],
+        status=result.status[back],
+    )
 
 
 @dataclass(frozen=True)
@@ -106,15 +104,77 @@ class _Finder:
     runner: Runner
     joint: bool
 
-    def expected(self, notes, onset_s, pitch, velocity) -> tuple[np.ndarray, bool]:
-        """Return where the notes are to be expected, ascending, and whether by a coarse warp."""
+    def located(self, notes, onset_s, pitch, velocity, tendency: bool) -> Placement:
+        """Find notes, sorted by onset, where they are or along the best course through them."""
         heard = self._heard_share(onset_s, pitch, velocity)
-        if heard >= CLOSE_SHARE:
-            return onset_s, False
-        warped_s = np.maximum.accumulate(coarse_warp(self.spectra, notes)(onset_s))
-        if self._heard_share(warped_s, pitch, velocity) <= heard + WARP_GAIN:
-            return onset_s, False
-        return warped_s, True
+        found = (
+            self._best_way(notes, onset_s, pitch, velocity, heard) if heard < CLOSE_SHARE else None
+        )
+        if found is None:
+            placed = self.find(onset_s, pitch, velocity, tendency)
+            return Placement(*self.result(placed, onset_s))
+        course, rows, events, smooth = found
+        expected_s = events.time_s[events.of_note]
+        if smooth:
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            settled = np.full(len(rows), np.nan)
+            settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
+            events = replace(events, time_s=smoothed(moved(events, settled)))
+            rows, expected_s = found[1], events.time_s[events.of_note]
+            order = np.argsort(expected_s, kind="stable")
+            rows, expected_s = rows[order], expected_s[order]
+            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            parts = self.result(placed, expected_s)
+        else:
+            parts = self._judged(
+                place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
+            )
+        return _with_rest(onset_s, rows, parts, course)
+
+    def _best_way(self, notes, onset_s, pitch, velocity, heard: float):
+        """Return the course, the notes on it and their events' times that are heard best.
+
+        None if the input as it is fits no worse. Events take each their own time, as in a score's
+        performance, or a smooth tempo's, as in a performance whose notes are loose.
+        """
+        best, way = heard + WARP_GAIN, None
+        for factor in PACE_FACTORS:
+            courses = [find_course(self.spectra, notes, factor)]
+            if len(courses[0].stretches) > 1:
+                courses.insert(0, find_course(self.spectra, notes, factor, jumps=False))
+            for course in courses:
+                jumps = len(course.stretches) > 1
+                rows, events = settle_course(self.spectra, course, onset_s, pitch)
+                if len(rows) < 2:
+                    continue
+                gain = JUMPS_GAIN if jumps else 0.0
+                single = singled(events, onset_s[rows])
+                for times in (replace(single, time_s=smoothed(single)), events):
+                    time_s = times.time_s[times.of_note]
+                    order = np.argsort(time_s, kind="stable")
+                    part = rows[order]
+                    share = self._heard_share(time_s[order], pitch[part], velocity[part])
+                    whole = share * len(rows) / len(onset_s)
+                    if share > LEAST_SHARE and whole > best + gain:
+                        best, way = whole, (course, rows, times, times is not events)
+                        gain = 0.0
+                if best > CLOSE_SHARE:
+                    break
+            if best > GOOD_SHARE:
+                break
+        return way
+
+    def _judged(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return onset, confidence and status of each note along a course."""
+        found = placed.decoded
+        confidence = self.runner.confidence(found.probability)
+        heard = ~np.isnan(found.onset_s)
+        aligned = (confidence > UNCERTAIN) & (placed.right() > RIGHT_ODDS)
+        status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
+        onset_s = np.where(heard, found.onset_s, placed.event_s)
+        return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
     def _heard_share(self, onset_s, pitch, velocity) -> float:
         """Return the share of some notes, spread over the piece, that are heard where expected."""
@@ -136,15 +196,15 @@ class _Finder:
         notes = Expected(expected_s, pitch, velocity)
         rows = np.arange(len(expected_s))
         posterior = self.runner.posterior(self.spectra, self.reference, notes, rows)
-        posterior = _with_rate(posterior)
+        posterior = with_rate(posterior)
         first = decode(expected_s, pitch, posterior, joint=self.joint)
         if not tendency:
             return first
-        centre_s, width_s = _tendency(first, expected_s, self._settled(first))
+        centre_s, width_s = find_tendency(first, expected_s, self._settled(first))
         for start in range(0, len(posterior), BLOCK):
             part = slice(start, start + BLOCK)
             grid_s = grid_steps(expected_s[part]) / LONG_FPS
-            posterior[part] *= _prior(grid_s, (expected_s + centre_s)[part], width_s)
+            posterior[part] *= prior(grid_s, (expected_s + centre_s)[part], width_s)
         posterior /= posterior.sum(axis=1, keepdims=True)
         return decode(expected_s, pitch, posterior, joint=self.joint)
 
@@ -160,55 +220,22 @@ class _Finder:
         # A note that was not played hides where others sound; it is to be checked sooner.
         aligned = sure & (found.absent < DOUBT * found.probability)
         status = np.where(heard, np.where(aligned, "aligned", "uncertain"), "not heard")
-        centre_s, _ = _tendency(found, expected_s, heard & sure)
+        centre_s, _ = find_tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
 
 
-def _with_rate(posterior: np.ndarray) -> np.ndarray:
-    """Adapt "not heard" to how often it occurs in this piece, in place.
-
-    Training has more extra notes than most MIDI files. Expectation-maximization of the rate
-    (Saerens, Latinne, Decaestecker 2002).
-    """
-    absent = posterior[:, ABSENT].astype(np.float64)
-    rate = TRAINED_RATE
-    for _ in range(RATE_STEPS):
-        odds = _odds_against_training(rate)
-        rate = float(np.mean(absent * odds / (absent * odds + 1 - absent)))
-        rate = min(max(rate, LOWEST_RATE), 0.9)
-    posterior[:, ABSENT] *= _odds_against_training(rate)
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    return posterior
-
-
-def _odds_against_training(rate: float) -> float:
-    return rate / (1 - rate) * (1 - TRAINED_RATE) / TRAINED_RATE
-
-
-def _tendency(
-    found: Decoded, expected_s: np.ndarray, settled: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Return by how much notes near each note are off (median), and how much that varies."""
-    rows = np.flatnonzero(settled)
-    if len(rows) < NEIGHBOURS:
-        return np.zeros(len(expected_s)), REACH_S
-    shift_s = found.onset_s[rows] - expected_s[rows]
-    windows = np.lib.stride_tricks.sliding_window_view(
-        np.pad(shift_s, NEIGHBOURS // 2, mode="reflect"), NEIGHBOURS + 1
+def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Placement:
+    """Return what was found of all notes; those that are not played lie between others."""
+    at_s, confidence, status = parts
+    everywhere = np.full(len(onset_s), 1.0 - UNCERTAIN)
+    statuses = np.full(len(onset_s), "not heard", dtype=object)
+    everywhere[rows], statuses[rows] = confidence, status
+    order = np.argsort(rows)
+    time_s = np.interp(onset_s, onset_s[rows][order], at_s[order])
+    time_s[rows] = at_s
+    structure = tuple(
+        (float(midi_s[0]), float(midi_s[-1]), float(audio_s[0]), float(audio_s[-1]))
+        for midi_s, audio_s in ((part.midi_s, part.audio_s) for part in course.stretches)
     )
-    middle_s = np.median(windows, axis=1)
-    width_s = float(np.median(np.abs(shift_s - middle_s))) * 1.4826
-    return np.interp(expected_s, expected_s[rows], middle_s), width_s
-
-
-def _prior(grid_s: np.ndarray, centre_s: np.ndarray, width_s: float) -> np.ndarray:
-    """Return the weight of each bin and of "not heard": near the tendency, with heavy tails.
-
-    Relative to the even distribution over the bins that the network was trained with.
-    """
-    distance_s = grid_s[:, None] + SHIFT_S - centre_s[:, None]
-    scale_s = width_s + 0.005
-    weight = 1.0 / (1.0 + (distance_s / (2.0 * scale_s)) ** 2)
-    weight /= weight.mean(axis=1, keepdims=True)
-    return np.hstack([weight, np.ones((len(grid_s), 1))]).astype(np.float32)
+    return Placement(time_s, everywhere, statuses, structure=structure)

@@ -1,0 +1,1 @@
+"""Scores against performances, and what people do to tempo and structure: where does it break?"""
