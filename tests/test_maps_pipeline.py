@@ -51,7 +51,7 @@ def write_toy_maps(folder: Path) -> None:
 
 def write_project(root: Path) -> None:
     """Copy what the pipeline of MAPS needs, with a configuration that trains in seconds."""
-    for name in ("pianoalign_lib", "benchmarks", "notebooks", "maps"):
+    for name in ("pianoalign_lib", "benchmarks", "studies", "notebooks", "maps"):
         shutil.copytree(
             ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.lock")
         )

@@ -208,7 +208,8 @@ def setup(tmp_path: Path) -> Setup:
 INSTALL = [
     "-m pip install --quiet --no-compile -c requirements.lock setuptools torch",
     "-m pip install --quiet --no-compile --no-deps -r requirements.lock",
-    "-m pip install --quiet --no-deps --no-build-isolation --editable .",
+    "-m pip install --quiet --no-deps --no-build-isolation --editable . "
+    "--config-settings editable_mode=compat",
 ]
 
 
