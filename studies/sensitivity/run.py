@@ -29,11 +29,14 @@ from pianoalign_lib.scoring.scores import write_scores
 from .bench import Placed, prepare
 from .readings import READINGS, TOLERANCES_MS, Reading
 
-# The code that can change a tally.
-CODE = (
-    "corpora/timing_errors.py", "crnn/*.py", "methods/*.py", "scoring/metrics.py",
-    "studies/sensitivity/*.py",
-)  # fmt: skip
+# The code that can change a tally: of the library, and this study's own.
+CODE = [
+    PACKAGE / "corpora" / "timing_errors.py",
+    PACKAGE / "scoring" / "metrics.py",
+    *(PACKAGE / "crnn").glob("*.py"),
+    *(PACKAGE / "methods").glob("*.py"),
+    *Path(__file__).parent.glob("*.py"),
+]
 # From matched, true and predicted onsets to hits and what they are a share of.
 SHARES: dict[str, Callable[[int, int, int], tuple[int, int]]] = {
     "rematched": lambda right, true, found: (right, true),
@@ -74,9 +77,8 @@ def run_sensitivity(
     found.sort(key=lambda item: item.recording)
     places = np.linspace(0, len(found) - 1, min(settings["recordings"], len(found)))
     chosen = [found[place] for place in places.round().astype(int)]
-    files = [*paths.checkpoints.glob("*"), *(path for name in CODE for path in PACKAGE.glob(name))]
-    known = [readings, params, *map(sha256_file, sorted(files))]
-    cache = paths.data / "sensitivity" / digest(known)
+    files = sorted([*paths.checkpoints.glob("*"), *CODE])
+    cache = paths.data / "sensitivity" / digest([readings, params, *map(sha256_file, files)])
     with ProcessPoolExecutor(jobs) as pool:
         done = pool.map(partial(_try_all, paths, params, readings, cache), chosen)
         tallies = pd.concat(progress(done, total=len(chosen), label="sensitivity"))
