@@ -51,12 +51,10 @@ class Path:
 def follow(
     audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, jumps: bool = True
 ) -> Path:
-    """Find the path of the greatest gain.
+    """Find the path of the greatest gain; both sides have the same frame rate.
 
     Parameters
     ----------
-    audio, score
-        At the same frame rate.
     first : np.ndarray [shape=(n_audio,), dtype=int64]
         Frame t of the recording may play score frames first[t] to first[t] + width - 1.
     width
@@ -70,8 +68,7 @@ def follow(
     jump_cost, pause_cost, edge_cost = (
         np.float32(cost * 0.1 / frame_s) for cost in (JUMP_COST, PAUSE_COST, EDGE_COST)
     )
-    if not jumps:
-        jump_cost = np.float32(np.inf)
+    jump_cost = jump_cost if jumps else np.float32(np.inf)
     entry = np.full(n_score, -edge_cost, np.float32)
     entry[:2] = 0.0
     # Two frames to the left and right, so that no step needs a test for the edge.
