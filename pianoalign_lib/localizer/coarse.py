@@ -51,12 +51,9 @@ class Course:
     ----------
     stretches : list[Stretch]
         In playing order; one if nothing is left out or repeated. None if nothing fits.
-    gain : float
-        Of the path per second of the recording: how much more the two have in common than chance.
     """
 
     stretches: list[Stretch]
-    gain: float
 
     def expected(self, onset_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where notes are to be expected, and in which stretch.
@@ -130,7 +127,7 @@ def find_course(
         if len(frame) > 1:
             midi_s = start_s + (frame + 0.5) * frame_s / pace
             stretches.append(Stretch(midi_s, (audio[when] + 0.5) * frame_s))
-    return Course(stretches, path.gain * frame_s / spectra.duration_s)
+    return Course(stretches)
 
 
 def _steps(n_cells: float) -> list[int]:

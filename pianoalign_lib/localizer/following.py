@@ -33,13 +33,10 @@ class Path:
     ----------
     audio, score : np.ndarray [shape=(n,), dtype=int64]
         Where the score is paused at, frames of the recording are left out.
-    gain : float
-        Of the whole path.
     """
 
     audio: np.ndarray
     score: np.ndarray
-    gain: float
 
     def pieces(self, longest_step: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the path's parts between jumps, that is steps back or over `longest_step`."""
@@ -107,7 +104,7 @@ def follow(
                 gain = total[top]
             if gain > best:
                 best, end = gain, (t, a + top)
-    return _trace(back, source, first, end, float(best))
+    return _trace(back, source, first, end)
 
 
 def _arrive(
@@ -132,9 +129,7 @@ def _arrive(
     return total, code
 
 
-def _trace(
-    back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int], gain: float
-) -> Path:
+def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]) -> Path:
     taken = {PLAYED: 1, STAYED: 0, TWO: 2, THREE: 3, RESUMED: 0, RESUMED_NEXT: 1}
     audio, score = [], []
     t, j = end
@@ -158,4 +153,4 @@ def _trace(
         t -= 1
         if t >= 0 and not 0 <= j - first[t] < back.shape[1]:
             break
-    return Path(np.array(audio[::-1]), np.array(score[::-1]), gain)
+    return Path(np.array(audio[::-1]), np.array(score[::-1]))

@@ -15,6 +15,7 @@ from ..common.errors import InputError
 from ..io.placement import Placement
 from .coarse import Course, find_course
 from .decode import BLOCK, Decoded, decode
+from .events import Events
 from .patches import Expected, grid_steps
 from .posterior import REACH_S
 from .refine import Placed, place_along, settle_course
@@ -114,17 +115,13 @@ class _Finder:
             placed = self.find(onset_s, pitch, velocity, tendency)
             return Placement(*self.result(placed, onset_s))
         course, rows, events, smooth = found
-        expected_s = events.time_s[events.of_note]
         if smooth:
-            order = np.argsort(expected_s, kind="stable")
-            rows, expected_s = rows[order], expected_s[order]
-            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
+            order, expected_s = _by_time(events)
+            placed = self.find(expected_s, pitch[rows[order]], velocity[rows[order]], tendency)
             settled = np.full(len(rows), np.nan)
             settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
-            events = replace(events, time_s=smoothed(moved(events, settled)))
-            rows, expected_s = found[1], events.time_s[events.of_note]
-            order = np.argsort(expected_s, kind="stable")
-            rows, expected_s = rows[order], expected_s[order]
+            order, expected_s = _by_time(replace(events, time_s=smoothed(moved(events, settled))))
+            rows = rows[order]
             placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
             parts = self.result(placed, expected_s)
         else:
@@ -152,10 +149,9 @@ class _Finder:
                 gain = JUMPS_GAIN if jumps else 0.0
                 single = singled(events, onset_s[rows])
                 for times in (replace(single, time_s=smoothed(single)), events):
-                    time_s = times.time_s[times.of_note]
-                    order = np.argsort(time_s, kind="stable")
+                    order, time_s = _by_time(times)
                     part = rows[order]
-                    share = self._heard_share(time_s[order], pitch[part], velocity[part])
+                    share = self._heard_share(time_s, pitch[part], velocity[part])
                     whole = share * len(rows) / len(onset_s)
                     if share > LEAST_SHARE and whole > best + gain:
                         best, way = whole, (course, rows, times, times is not events)
@@ -223,6 +219,13 @@ class _Finder:
         centre_s, _ = find_tendency(found, expected_s, heard & sure)
         onset_s = np.where(heard, found.onset_s, expected_s + centre_s)
         return np.maximum(onset_s, 0.0), confidence, status.astype(object)
+
+
+def _by_time(events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order in which the notes are expected, and when they are, in that order."""
+    time_s = events.time_s[events.of_note]
+    order = np.argsort(time_s, kind="stable")
+    return order, time_s[order]
 
 
 def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Placement:
