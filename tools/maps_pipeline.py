@@ -8,7 +8,7 @@ Both are the same but for these, so that only ``dvc.yaml`` is edited:
 - notebooks also write what ``results.yaml`` lists for maps only;
 - ``maps/own.yaml`` has whole stages, and what others depend on besides.
 
-``python -m tools.maps_pipeline`` writes it; ``tests/test_packaging.py`` says when it is due.
+``python -m tools.maps_pipeline`` writes it; ``tests/test_pipeline.py`` says when it is due.
 """
 
 from __future__ import annotations

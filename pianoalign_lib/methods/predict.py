@@ -7,7 +7,6 @@ needs a network again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pandas as pd
 from ..common.config import HYBRID_VARIANT, CorpusPaths, topic
 from ..common.errors import ConfigError, CorpusError
 from ..common.files import atomic_path
-from ..common.progress import progress
+from ..common.progress import side_by_side
 from ..corpora.recordings import Recording, load_recording, read_index
 from ..corpora.timing_errors import conditions, loose_notes
 from ..crnn.inference import use_one_thread
@@ -56,9 +55,8 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
     plan = condition_plan(params, method, read_index(folder, split="test"))
     # The longest first, so that no process is left alone with a long one at the end.
     plan.sort(key=lambda entry: -entry[0].duration_s)
-    with ProcessPoolExecutor(jobs) as pool:
-        done = pool.map(partial(_predict_one, paths, params, method), *zip(*plan, strict=True))
-        parts = list(progress(done, total=len(plan), label=f"predict {method}"))
+    predict_one = partial(_predict_one, paths, params, method)
+    parts = side_by_side(predict_one, plan, jobs, label=f"predict {method}")
     frame = pd.concat(parts, ignore_index=True)
     keys = ["test_set", "recording", "condition", "note_id"]
     frame = frame.sort_values(keys, kind="stable", ignore_index=True)
@@ -106,10 +104,10 @@ def _predict_one(
     paths: CorpusPaths,
     params: dict[str, Any],
     method: str,
-    recording: Recording,
-    names: list[str],
+    planned: tuple[Recording, list[str]],
 ) -> pd.DataFrame:
     use_one_thread()
+    recording, names = planned
     audio, notes = load_recording(paths.split("eval"), recording)
     align = prepare(HYBRID_VARIANT if method == HYBRID else method, audio, paths, params)
     warped = _warped_notes(paths, recording) if method == HYBRID else None

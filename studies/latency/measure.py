@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import atomic_path
-from pianoalign_lib.common.progress import progress
+from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.corpora.sounding import note_latency
 
@@ -31,9 +30,9 @@ def measure_latency(paths: CorpusPaths, jobs: int = 2) -> Path:
     """
     folder = paths.split("eval")
     recordings = sorted(read_index(folder, split="test"), key=lambda item: -item.duration_s)
-    with ProcessPoolExecutor(jobs) as pool:
-        done = pool.map(partial(_measure_one, folder), recordings)
-        frame = pd.concat(progress(done, total=len(recordings), label="latency"))
+    frame = pd.concat(
+        side_by_side(partial(_measure_one, folder), recordings, jobs, label="latency")
+    )
     frame = frame.sort_values(["test_set", "recording", "note_id"], ignore_index=True)
     with atomic_path(paths.data / FILE) as temporary:
         frame.to_parquet(temporary, index=False)
@@ -53,7 +52,7 @@ def read_latency(paths: CorpusPaths) -> pd.DataFrame:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise CorpusError(
-            f"{path}: missing or corrupt; run 'pianoalign latency --corpus {paths.corpus}'"
+            f"{path}: missing or corrupt; run 'python -m studies latency --corpus {paths.corpus}'"
         ) from error
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from mir_eval.util import match_events
 from pianoalign_lib.common.config import CorpusPaths, digest, topic
 from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.common.files import PACKAGE, atomic_path, sha256_file
-from pianoalign_lib.common.progress import progress
+from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.crnn.inference import use_one_thread
 from pianoalign_lib.scoring import bootstrap
@@ -79,9 +78,8 @@ def run_sensitivity(
     chosen = [found[place] for place in places.round().astype(int)]
     files = sorted([*paths.checkpoints.glob("*"), *CODE])
     cache = paths.data / "sensitivity" / digest([readings, params, *map(sha256_file, files)])
-    with ProcessPoolExecutor(jobs) as pool:
-        done = pool.map(partial(_try_all, paths, params, readings, cache), chosen)
-        tallies = pd.concat(progress(done, total=len(chosen), label="sensitivity"))
+    try_all = partial(_try_all, paths, params, readings, cache)
+    tallies = pd.concat(side_by_side(try_all, chosen, jobs, label="sensitivity"))
     frame = summarise(tallies, readings, **topic(params, "evaluation")["bootstrap"])
     frame.insert(0, "test_set", test_set)
     frame.insert(1, "condition", settings["condition"])
