@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import mido
 import numpy as np
@@ -24,6 +23,7 @@ import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import align, cli
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.io.midi_score import read_midi_score
+from pianoalign_lib.io.placement import Placement
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tempo, Key or Time signature:RuntimeWarning")
 SECONDS = 2.0
@@ -210,7 +210,8 @@ def test_odd_midi_files(hears_all, folder, tmp_path, monkeypatch):
     def locate(spectra, notes):
         status = np.full(len(notes), "aligned", dtype=object)
         onset_s = 1.1 * notes["onset_s"].to_numpy()
-        return SimpleNamespace(onset_s=onset_s, confidence=np.ones(len(notes)), status=status)
+        confidence = np.ones(len(notes))
+        return Placement(onset_s=onset_s, confidence=confidence, status=status)
 
     if hears_all:
         monkeypatch.setattr(locate_module, "locate", locate)
