@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from .following import Path, follow
+from .repeats import slid
 from .rolls import HOP, recording_rolls, score_rolls
 from .spectra import LONG_FPS, Spectra
+from .stretches import FASTEST, SLOWEST, Stretch
 
 FINEST = 6  # spectral frames (10 ms) per frame of the path at its last rate
 MOST_CELLS = 2500 * 2500  # of the slowest rate, the only one that compares all with all
@@ -17,30 +19,9 @@ REFINEMENT = 5  # from rate to rate, at most
 BAND_S, BAND_FRAMES = 3.0, 6  # to each side of the path before: seconds, and its own frames
 SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jump
 BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its pace puts them
-SLOWEST, FASTEST = 0.3, 3.5  # pace of a recording, its seconds per second of the MIDI file
 SAME_PACE = 0.2  # natural logarithm of paces that need no search of their own
 MOST_SEARCHES = 3
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A part of a MIDI file that is played from its beginning to its end.
-
-    Attributes
-    ----------
-    midi_s, audio_s : np.ndarray [shape=(n,)]
-        Knots; the first strictly rises, the second never falls.
-    """
-
-    midi_s: np.ndarray
-    audio_s: np.ndarray
-
-    def __call__(self, midi_s: np.ndarray) -> np.ndarray:
-        """Return times in the recording; beyond the ends at the mean pace of the stretch."""
-        inside_s = np.clip(midi_s, self.midi_s[0], self.midi_s[-1])
-        pace = (self.audio_s[-1] - self.audio_s[0]) / (self.midi_s[-1] - self.midi_s[0])
-        pace = min(max(pace, SLOWEST), FASTEST)
-        return np.interp(inside_s, self.midi_s, self.audio_s) + pace * (midi_s - inside_s)
+EDGE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,6 +35,7 @@ class Course:
     """
 
     stretches: list[Stretch]
+    gain: float = 0.0
 
     def expected(self, onset_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where notes are to be expected, and in which stretch.
@@ -82,6 +64,13 @@ class Course:
             expected_s[nearer], stretch[nearer] = time_s[nearer], number
             outside_s[nearer] = beyond_s[nearer]
         return expected_s, stretch
+
+    def beyond(self, onset_s: np.ndarray) -> np.ndarray:
+        """Return which notes lie outside of all stretches, if only a little [dtype=bool]."""
+        outside = np.ones(len(onset_s), bool)
+        for part in self.stretches:
+            outside &= (onset_s < part.midi_s[0] - EDGE_S) | (onset_s > part.midi_s[-1] + EDGE_S)
+        return outside
 
 
 def find_course(
@@ -127,7 +116,7 @@ def find_course(
         if len(frame) > 1:
             midi_s = start_s + (frame + 0.5) * frame_s / pace
             stretches.append(Stretch(midi_s, (audio[when] + 0.5) * frame_s))
-    return Course(stretches)
+    return Course(slid(stretches, arrays[0] + start_s, pitch), path.gain)
 
 
 def _steps(n_cells: float) -> list[int]:

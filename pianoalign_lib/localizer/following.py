@@ -18,7 +18,7 @@ STEP_COSTS = (0.075, 0.0, 0.11, 0.22)  # of staying, and of going on by one to t
 # In gains of a frame of 0.1 s, about a fifth each where the music fits:
 JUMP_COST = 12.0
 PAUSE_COST = 2.0
-EDGE_COST = 20.0  # of beginning or ending elsewhere than the score does
+EDGE_COST = 11.0  # of beginning or ending elsewhere than the score does
 BLOCK = 256  # frames of the recording whose gains are in memory at a time
 PLAYED, STAYED, TWO, THREE, RESUMED, RESUMED_NEXT, JUMPED, BEGUN = range(8)
 ENTERED = 8  # flag: the pause begins here
@@ -37,6 +37,7 @@ class Path:
 
     audio: np.ndarray
     score: np.ndarray
+    gain: float = 0.0
 
     def pieces(self, longest_step: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the path's parts between jumps, that is steps back or over `longest_step`."""
@@ -104,7 +105,8 @@ def follow(
                 gain = total[top]
             if gain > best:
                 best, end = gain, (t, a + top)
-    return _trace(back, source, first, end)
+    audio_frames, score_frames = _trace(back, source, first, end)
+    return Path(audio_frames, score_frames, float(best) * frame_s)
 
 
 def _arrive(
@@ -129,7 +131,7 @@ def _arrive(
     return total, code
 
 
-def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]) -> Path:
+def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]):
     taken = {PLAYED: 1, STAYED: 0, TWO: 2, THREE: 3, RESUMED: 0, RESUMED_NEXT: 1}
     audio, score = [], []
     t, j = end
@@ -153,4 +155,4 @@ def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[i
         t -= 1
         if t >= 0 and not 0 <= j - first[t] < back.shape[1]:
             break
-    return Path(np.array(audio[::-1]), np.array(score[::-1]))
+    return np.array(audio[::-1]), np.array(score[::-1])

@@ -20,7 +20,7 @@ from .patches import Expected, grid_steps
 from .posterior import REACH_S
 from .refine import Placed, place_along, settle_course
 from .runner import Runner, load_runner
-from .smooth import moved, singled, smoothed
+from .smooth import merged, moved, singled, smoothed
 from .spectra import LONG_FPS, Spectra
 from .tendency import find_tendency, prior, with_rate
 
@@ -29,7 +29,7 @@ CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no coarse warp i
 WARP_GAIN = 0.03  # by which a coarse warp must raise that share to be used
 PACE_FACTORS = (1.0, 0.5, 2.0)  # of the pace that the lengths say, tried in turn
 LEAST_SHARE = 0.5  # of the probed notes heard along a course; wrong pairs: up to 0.45
-JUMPS_GAIN = 0.005  # by which notes must be heard better along a course with jumps
+JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
 GOOD_SHARE = 0.7  # of the probed notes heard: no other pace is tried
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 SETTLED = 0.9  # confidence above which a note tells where others may be
@@ -114,21 +114,37 @@ class _Finder:
         if found is None:
             placed = self.find(onset_s, pitch, velocity, tendency)
             return Placement(*self.result(placed, onset_s))
-        course, rows, events, smooth = found
-        if smooth:
-            order, expected_s = _by_time(events)
-            placed = self.find(expected_s, pitch[rows[order]], velocity[rows[order]], tendency)
-            settled = np.full(len(rows), np.nan)
-            settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
-            order, expected_s = _by_time(replace(events, time_s=smoothed(moved(events, settled))))
-            rows = rows[order]
-            placed = self.find(expected_s, pitch[rows], velocity[rows], tendency)
-            parts = self.result(placed, expected_s)
-        else:
-            parts = self._judged(
-                place_along(self.spectra, self.runner, events, pitch[rows], velocity[rows])
-            )
+        course, rows, events = found
+        parts = self._by_passage(events, onset_s[rows], pitch[rows], velocity[rows], tendency)
         return _with_rest(onset_s, rows, parts, course)
+
+    def _by_passage(self, events: Events, onset_s, pitch, velocity, tendency: bool):
+        """Return what is found of the notes of a course, passage by passage as it is heard best.
+
+        Events take each their own time, as in a score's performance, or a smooth tempo's, as in a
+        performance whose notes are loose.
+        """
+        ways = []
+        single = singled(events, onset_s)
+        for local in (False, True):
+            order, expected_s = _by_time(replace(single, time_s=smoothed(single, local)))
+            share = self._heard_share(expected_s, pitch[order], velocity[order])
+            if share > LEAST_SHARE:
+                ways.append(self._smooth(single, order, expected_s, pitch, velocity, tendency, local))
+        ways.append(self._judged(place_along(self.spectra, self.runner, events, pitch, velocity)))
+        return merged(ways)
+
+    def _smooth(self, events, order, expected_s, pitch, velocity, tendency: bool, local: bool):
+        """Return what is found along a smooth tempo, in the order of the events' notes."""
+        placed = self.find(expected_s, pitch[order], velocity[order], tendency)
+        settled = np.full(len(order), np.nan)
+        settled[order] = np.where(self._settled(placed), placed.onset_s, np.nan)
+        times = replace(events, time_s=smoothed(moved(events, settled), local))
+        order, expected_s = _by_time(times)
+        parts = self.result(self.find(expected_s, pitch[order], velocity[order], tendency), expected_s)
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return tuple(part[back] for part in parts)
 
     def _best_way(self, notes, onset_s, pitch, velocity, heard: float):
         """Return the course, the notes on it and their events' times that are heard best.
@@ -138,29 +154,32 @@ class _Finder:
         """
         best, way = heard + WARP_GAIN, None
         for factor in PACE_FACTORS:
-            courses = [find_course(self.spectra, notes, factor)]
-            if len(courses[0].stretches) > 1:
-                courses.insert(0, find_course(self.spectra, notes, factor, jumps=False))
-            for course in courses:
-                jumps = len(course.stretches) > 1
-                rows, events = settle_course(self.spectra, course, onset_s, pitch)
-                if len(rows) < 2:
-                    continue
-                gain = JUMPS_GAIN if jumps else 0.0
-                single = singled(events, onset_s[rows])
-                for times in (replace(single, time_s=smoothed(single)), events):
-                    order, time_s = _by_time(times)
-                    part = rows[order]
-                    share = self._heard_share(time_s, pitch[part], velocity[part])
-                    whole = share * len(rows) / len(onset_s)
-                    if share > LEAST_SHARE and whole > best + gain:
-                        best, way = whole, (course, rows, times, times is not events)
-                        gain = 0.0
-                if best > CLOSE_SHARE:
-                    break
-            if best > GOOD_SHARE:
+            course = find_course(self.spectra, notes, factor)
+            found = self._heard_along(course, onset_s, pitch, velocity)
+            if len(course.stretches) > 1:
+                straight = find_course(self.spectra, notes, factor, jumps=False)
+                other = self._heard_along(straight, onset_s, pitch, velocity)
+                if other[0] > found[0] + JUMPS_LOSS:
+                    course, found = straight, other
+            share, rows, events = found
+            whole = share * len(rows) / len(onset_s)
+            if share > LEAST_SHARE and whole > best:
+                best, way = whole, (course, rows, events)
+            if way is not None and share > GOOD_SHARE:
                 break
         return way
+
+    def _heard_along(self, course: Course, onset_s, pitch, velocity):
+        """Return the share of a course's notes that are heard, these notes, and their events."""
+        rows, events = settle_course(self.spectra, course, onset_s, pitch)
+        if len(rows) < 2:
+            return 0.0, rows, events
+        single = singled(events, onset_s[rows])
+        shares = []
+        for times in (events, replace(single, time_s=smoothed(single))):
+            order, time_s = _by_time(times)
+            shares.append(self._heard_share(time_s, pitch[rows[order]], velocity[rows[order]]))
+        return max(shares), rows, events
 
     def _judged(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return onset, confidence and status of each note along a course."""
@@ -231,6 +250,7 @@ def _by_time(events: Events) -> tuple[np.ndarray, np.ndarray]:
 def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> Placement:
     """Return what was found of all notes; those that are not played lie between others."""
     at_s, confidence, status = parts
+    status = np.where(course.beyond(onset_s[rows]) & (status == "aligned"), "uncertain", status)
     everywhere = np.full(len(onset_s), 1.0 - UNCERTAIN)
     statuses = np.full(len(onset_s), "not heard", dtype=object)
     everywhere[rows], statuses[rows] = confidence, status

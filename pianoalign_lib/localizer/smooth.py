@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import fftconvolve
 
 from .events import Events
 
@@ -15,7 +16,7 @@ LOOSER = 1.25  # residual of a longer window, over the shortest one's, that is n
 LINE_GRID_S, LINE_ROUNDS = 0.25, 3
 
 
-def smoothed(events: Events) -> np.ndarray:
+def smoothed(events: Events, local: bool = False) -> np.ndarray:
     """Return the events' times along local straight lines, robust against loose notes.
 
     The tempo of a performance whose notes are loose; of a score it follows no rubato. The lines are
@@ -25,6 +26,9 @@ def smoothed(events: Events) -> np.ndarray:
     for stretch in np.unique(events.stretch):
         rows = np.flatnonzero(events.stretch == stretch)
         midi_s, found_s = events.midi_s[rows], events.time_s[rows]
+        if local:
+            time_s[rows] = np.maximum.accumulate(_local_lines(midi_s, found_s))
+            continue
         lines = [_lines(midi_s, found_s, length_s) for length_s in LINES_S]
         residuals = [np.abs(found_s - line_s).clip(max=FAR_S).mean() for line_s in lines]
         fit = max(k for k, each in enumerate(residuals) if each <= LOOSER * residuals[0] + 0.001)
@@ -65,17 +69,27 @@ def moved(events: Events, onset_s: np.ndarray) -> Events:
     return replace(events, time_s=time_s)
 
 
-def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float) -> np.ndarray:
-    """Return straight lines through the times within about `length_s`, at each of them."""
-    x, weight = midi_s - midi_s[0], np.ones(len(midi_s))
-    grid = (x / LINE_GRID_S).astype(np.int64)
+def _window(midi_s, length_s, side):
+    grid = ((midi_s - midi_s[0]) / LINE_GRID_S).astype(np.int64)
     n_grid = int(grid[-1]) + 1
+    sigma = length_s / LINE_GRID_S
+    reach = int(3 * sigma) + 1
+    at = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * (at / sigma) ** 2)
+    if side:
+        kernel[at * side < 0] = 0.0
 
     def local(values: np.ndarray) -> np.ndarray:
         sums = np.bincount(grid, values, n_grid)
-        sigma = length_s / LINE_GRID_S
-        return gaussian_filter1d(sums, sigma, mode="constant", truncate=3.0)[grid]
+        return fftconvolve(sums, kernel[::-1], "same" if False else "full")[reach : reach + n_grid][grid]
 
+    return local
+
+
+def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float, side: int = 0) -> np.ndarray:
+    """Return straight lines through the times within about `length_s`, at each of them."""
+    x, weight = midi_s - midi_s[0], np.ones(len(midi_s))
+    local = _window(midi_s, length_s, side)
     for _ in range(LINE_ROUNDS):
         w, wx, wy = local(weight), local(weight * x), local(weight * found_s)
         wxx, wxy = local(weight * x * x), local(weight * x * found_s)
@@ -84,3 +98,52 @@ def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float) -> np.ndarr
         residual_s = np.abs(found_s - line_s)
         weight = 1.0 / (1.0 + np.square(residual_s / (0.02 + 2 * np.median(residual_s))))
     return line_s
+
+
+SIDES = (0, -1, 1)
+SWITCH_COST, SIMPLER = 3.0, 0.02
+
+
+def _local_lines(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
+    """Return lines that end where the tempo jumps: each as long, and to the side, as it fits."""
+    best, chosen = None, None
+    for length_s in LINES_S:
+        lines, residuals = [], []
+        for side in SIDES:
+            line_s = _lines(midi_s, found_s, length_s, side)
+            off_s = np.abs(found_s - line_s).clip(max=FAR_S)
+            lines.append(line_s)
+            residuals.append(_window(midi_s, length_s, side)(off_s) / _window(midi_s, length_s, side)(np.ones(len(off_s))))
+        lines, residuals = np.array(lines), np.array(residuals)
+        residuals[0] /= 1.1
+        side = residuals.argmin(axis=0)
+        line_s, residual = (np.take_along_axis(each, side[None], axis=0)[0] for each in (lines, residuals))
+        if best is None:
+            best, chosen = residual.copy(), line_s
+        else:
+            fits = residual <= LOOSER * best + 0.001
+            chosen = np.where(fits, line_s, chosen)
+    return chosen
+
+
+def merged(ways):
+    """Return onset, confidence and status of each note from the way that hears its passage best."""
+    if len(ways) == 1:
+        return ways[0]
+    gain = np.array([(status == "aligned") for _, _, status in ways], float)
+    gain[:-1] += SIMPLER
+    n_ways, n = gain.shape
+    total = gain[:, 0].copy()
+    back = np.zeros((n, n_ways), np.int64)
+    for k in range(1, n):
+        top = int(total.argmax())
+        switched = total[top] - SWITCH_COST
+        back[k] = np.where(total >= switched, np.arange(n_ways), top)
+        total = np.maximum(total, switched) + gain[:, k]
+    chosen = np.zeros(n, np.int64)
+    chosen[-1] = int(total.argmax())
+    for k in range(n - 1, 0, -1):
+        chosen[k - 1] = back[k, chosen[k]]
+    import os
+    if os.environ.get("DBG"): print("chosen", np.bincount(chosen,minlength=n_ways)/n, "gain", gain.mean(axis=1))
+    return tuple(np.stack([way[field] for way in ways])[chosen, np.arange(n)] for field in range(3))
