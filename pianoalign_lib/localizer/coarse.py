@@ -65,6 +65,11 @@ class Course:
             outside_s[nearer] = beyond_s[nearer]
         return expected_s, stretch
 
+    @property
+    def audio_s(self) -> float:
+        """How much of the recording is explained."""
+        return sum(float(part.audio_s[-1] - part.audio_s[0]) for part in self.stretches)
+
     def beyond(self, onset_s: np.ndarray) -> np.ndarray:
         """Return which notes lie outside of all stretches, if only a little [dtype=bool]."""
         outside = np.ones(len(onset_s), bool)
@@ -73,8 +78,24 @@ class Course:
         return outside
 
 
+def likely_paces(spectra: Spectra, notes: pd.DataFrame) -> list[float]:
+    """Return how many times slower than the MIDI file a recording may be, the likeliest first.
+
+    As the two lengths say; as the MIDI file says, which fits where one is a part of the other; and
+    half and twice the first.
+    """
+    length_s = float(notes["onset_s"].max() - notes["onset_s"].min())
+    guess = min(max((spectra.duration_s + 0.5) / (length_s + 1.0), SLOWEST), FASTEST)
+    paces = [guess]
+    for pace in (1.0, guess / 2, guess * 2):
+        far = all(abs(np.log(pace / other)) > SAME_PACE for other in paces)
+        if far and SLOWEST <= pace <= FASTEST:
+            paces.append(pace)
+    return paces
+
+
 def find_course(
-    spectra: Spectra, notes: pd.DataFrame, factor: float = 1.0, jumps: bool = True
+    spectra: Spectra, notes: pd.DataFrame, pace: float = 1.0, jumps: bool = True
 ) -> Course:
     """Follow a recording through a MIDI file, at rising frame rates.
 
@@ -88,25 +109,22 @@ def find_course(
         Of the recording.
     notes
         Note table, on the 88 keys, in any order; at least one note.
-    factor
-        How many times slower the recording is taken to be than the two lengths say; what the path
-        then says of it is followed.
+    pace
+        How many times slower the recording is taken to be at first; what the path then says of it
+        is followed.
     jumps
         False: one stretch, whatever the recording leaves out or repeats.
     """
     notes = notes.sort_values("onset_s", kind="stable")
     start_s = float(notes["onset_s"].iloc[0])
-    last_s = float(notes["onset_s"].iloc[-1]) - start_s
     arrays = tuple(
         notes[name].to_numpy(np.float64) - shift
         for name, shift in (("onset_s", start_s), ("offset_s", start_s), ("velocity", 0.0))
     )
     pitch = notes["pitch"].to_numpy(np.int64)
-    guess = factor * (spectra.duration_s + 0.5) / (last_s + 1.0)
-    guess = min(max(guess, SLOWEST), FASTEST)
     n_cells = (spectra.duration_s * LONG_FPS / FINEST) ** 2
-    steps = _steps(n_cells * max(1.0, 1.0 / guess))
-    pace, path = _free_path(spectra, arrays, pitch, guess, steps[0], jumps)
+    steps = _steps(n_cells * max(1.0, 1.0 / pace))
+    pace, path = _free_path(spectra, arrays, pitch, pace, steps[0], jumps)
     for before, frames in zip(steps[:-1], steps[1:], strict=True):
         path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jumps)
     frame_s = steps[-1] / LONG_FPS

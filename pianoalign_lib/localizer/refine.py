@@ -66,11 +66,11 @@ class Placed:
         clear = (found.probability > SUPPORTING) & (distance_s < CLEAR_S)
         support = uniform_filter1d(clear.astype(np.float64), 2 * NEIGHBOURS + 1, mode="mirror")
         constant, note, event, far, around = RIGHT
-        total = constant + note * _logit(found.probability) + event * _logit(self.certainty)
+        total = constant + note * logit(found.probability) + event * logit(self.certainty)
         return total + far * distance_s + around * support
 
 
-def _logit(chance: np.ndarray) -> np.ndarray:
+def logit(chance: np.ndarray) -> np.ndarray:
     chance = np.clip(chance, 1e-4, 1 - 1e-4)
     return np.log(chance / (1 - chance))
 

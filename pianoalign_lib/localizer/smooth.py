@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import fftconvolve
+from scipy.ndimage import convolve1d
 
 from .events import Events
 
 LINES_S = (1.5, 4.0, 12.0, 40.0)  # standard deviations of the windows of a smooth tempo
 FAR_S = 0.1  # residuals count up to this
 LOOSER = 1.25  # residual of a longer window, over the shortest one's, that is no worse
+LOOSER_S = 0.001
 LINE_GRID_S, LINE_ROUNDS = 0.25, 3
+SIDES, ONE_SIDED = (0, -1, 1), 1.1  # residual of two sides, over that of one, that is no worse
 
 
-def smoothed(events: Events, local: bool = False) -> np.ndarray:
+def smoothed(events: Events, jumps: bool = False) -> np.ndarray:
     """Return the events' times along local straight lines, robust against loose notes.
 
     The tempo of a performance whose notes are loose; of a score it follows no rubato. The lines are
     as long as the tempo allows.
+
+    Parameters
+    ----------
+    events
+        The events.
+    jumps
+        Each event gets the length that fits around it, and lines may lie to one side of it, so that
+        they end at a rest or a cut; else all of a stretch have one length.
     """
     time_s = events.time_s.copy()
     for stretch in np.unique(events.stretch):
         rows = np.flatnonzero(events.stretch == stretch)
-        midi_s, found_s = events.midi_s[rows], events.time_s[rows]
-        if local:
-            time_s[rows] = np.maximum.accumulate(_local_lines(midi_s, found_s))
-            continue
-        lines = [_lines(midi_s, found_s, length_s) for length_s in LINES_S]
-        residuals = [np.abs(found_s - line_s).clip(max=FAR_S).mean() for line_s in lines]
-        fit = max(k for k, each in enumerate(residuals) if each <= LOOSER * residuals[0] + 0.001)
-        time_s[rows] = np.maximum.accumulate(lines[fit])
+        lines = _broken if jumps else _even
+        time_s[rows] = np.maximum.accumulate(lines(events.midi_s[rows], events.time_s[rows]))
     return time_s
 
 
@@ -69,30 +73,45 @@ def moved(events: Events, onset_s: np.ndarray) -> Events:
     return replace(events, time_s=time_s)
 
 
-def _window(midi_s, length_s, side):
-    grid = ((midi_s - midi_s[0]) / LINE_GRID_S).astype(np.int64)
-    n_grid = int(grid[-1]) + 1
-    sigma = length_s / LINE_GRID_S
-    reach = int(3 * sigma) + 1
-    at = np.arange(-reach, reach + 1)
-    kernel = np.exp(-0.5 * (at / sigma) ** 2)
-    if side:
-        kernel[at * side < 0] = 0.0
+def _even(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
+    """Return the times along lines of one length."""
+    lines = [_lines(midi_s, found_s, length_s) for length_s in LINES_S]
+    residuals = [np.abs(found_s - line_s).clip(max=FAR_S).mean() for line_s in lines]
+    fit = max(k for k, each in enumerate(residuals) if each <= LOOSER * residuals[0] + LOOSER_S)
+    return lines[fit]
 
-    def local(values: np.ndarray) -> np.ndarray:
-        sums = np.bincount(grid, values, n_grid)
-        return fftconvolve(sums, kernel[::-1], "same" if False else "full")[reach : reach + n_grid][grid]
 
-    return local
+def _broken(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
+    """Return the times along lines each as long, and as far to one side, as it fits."""
+    chosen_s = least_s = np.zeros(0)
+    for length_s in LINES_S:
+        lines, residuals = [], []
+        for side in SIDES:
+            line_s = _lines(midi_s, found_s, length_s, side)
+            near = _sums(midi_s, length_s, side)
+            off_s = near(np.abs(found_s - line_s).clip(max=FAR_S)) / near(np.ones(len(found_s)))
+            lines.append(line_s)
+            residuals.append(off_s if side else off_s / ONE_SIDED)
+        side = np.argmin(residuals, axis=0)[None]
+        line_s, residual_s = (
+            np.take_along_axis(np.array(x), side, 0)[0] for x in (lines, residuals)
+        )
+        if not len(least_s):
+            chosen_s, least_s = line_s, residual_s
+        chosen_s = np.where(residual_s <= LOOSER * least_s + LOOSER_S, line_s, chosen_s)
+    return chosen_s
 
 
 def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float, side: int = 0) -> np.ndarray:
-    """Return straight lines through the times within about `length_s`, at each of them."""
+    """Return straight lines through the times within about `length_s`, at each of them.
+
+    `side`: 0 takes the times before and after, -1 and 1 those of one side.
+    """
     x, weight = midi_s - midi_s[0], np.ones(len(midi_s))
-    local = _window(midi_s, length_s, side)
+    near = _sums(midi_s, length_s, side)
     for _ in range(LINE_ROUNDS):
-        w, wx, wy = local(weight), local(weight * x), local(weight * found_s)
-        wxx, wxy = local(weight * x * x), local(weight * x * found_s)
+        w, wx, wy = near(weight), near(weight * x), near(weight * found_s)
+        wxx, wxy = near(weight * x * x), near(weight * x * found_s)
         slope = (w * wxy - wx * wy) / np.maximum(w * wxx - wx * wx, 1e-6)
         line_s = wy / w + slope * (x - wx / w)
         residual_s = np.abs(found_s - line_s)
@@ -100,50 +119,15 @@ def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float, side: int =
     return line_s
 
 
-SIDES = (0, -1, 1)
-SWITCH_COST, SIMPLER = 3.0, 0.02
+def _sums(midi_s: np.ndarray, length_s: float, side: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that gives, at each time, the sum of values around it."""
+    grid = ((midi_s - midi_s[0]) / LINE_GRID_S).astype(np.int64)
+    reach = round(3 * length_s / LINE_GRID_S)
+    distance = np.arange(-reach, reach + 1)
+    kernel = np.exp(-0.5 * np.square(distance * LINE_GRID_S / length_s))
+    kernel[distance * side < 0] = 0.0
 
+    def near(values: np.ndarray) -> np.ndarray:
+        return convolve1d(np.bincount(grid, values), kernel, mode="constant")[grid]
 
-def _local_lines(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
-    """Return lines that end where the tempo jumps: each as long, and to the side, as it fits."""
-    best, chosen = None, None
-    for length_s in LINES_S:
-        lines, residuals = [], []
-        for side in SIDES:
-            line_s = _lines(midi_s, found_s, length_s, side)
-            off_s = np.abs(found_s - line_s).clip(max=FAR_S)
-            lines.append(line_s)
-            residuals.append(_window(midi_s, length_s, side)(off_s) / _window(midi_s, length_s, side)(np.ones(len(off_s))))
-        lines, residuals = np.array(lines), np.array(residuals)
-        residuals[0] /= 1.1
-        side = residuals.argmin(axis=0)
-        line_s, residual = (np.take_along_axis(each, side[None], axis=0)[0] for each in (lines, residuals))
-        if best is None:
-            best, chosen = residual.copy(), line_s
-        else:
-            fits = residual <= LOOSER * best + 0.001
-            chosen = np.where(fits, line_s, chosen)
-    return chosen
-
-
-def merged(ways):
-    """Return onset, confidence and status of each note from the way that hears its passage best."""
-    if len(ways) == 1:
-        return ways[0]
-    gain = np.array([(status == "aligned") for _, _, status in ways], float)
-    gain[:-1] += SIMPLER
-    n_ways, n = gain.shape
-    total = gain[:, 0].copy()
-    back = np.zeros((n, n_ways), np.int64)
-    for k in range(1, n):
-        top = int(total.argmax())
-        switched = total[top] - SWITCH_COST
-        back[k] = np.where(total >= switched, np.arange(n_ways), top)
-        total = np.maximum(total, switched) + gain[:, k]
-    chosen = np.zeros(n, np.int64)
-    chosen[-1] = int(total.argmax())
-    for k in range(n - 1, 0, -1):
-        chosen[k - 1] = back[k, chosen[k]]
-    import os
-    if os.environ.get("DBG"): print("chosen", np.bincount(chosen,minlength=n_ways)/n, "gain", gain.mean(axis=1))
-    return tuple(np.stack([way[field] for way in ways])[chosen, np.arange(n)] for field in range(3))
+    return near

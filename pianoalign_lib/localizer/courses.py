@@ -1,0 +1,102 @@
+"""Which course a recording takes: several are tried, and the network judges them by some notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from .coarse import Course, find_course, likely_paces
+from .events import Events
+from .hearing import Hearing
+from .passages import LEAST_SHARE, share_along
+from .refine import settle_course
+from .smooth import singled, smoothed
+
+GOOD_SHARE = 0.85  # of the probed notes heard, over all of the shorter side: no other pace is tried
+JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
+LEAST_REST = 0.25  # of the notes left out: there may be another reading
+AS_WELL, AS_LONG = 0.2, 0.8  # share heard, and share of the recording, of another reading
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A course and how well it fits.
+
+    Attributes
+    ----------
+    course : Course
+    rows : np.ndarray [shape=(n,), dtype=int64]
+        The notes on it, sorted by stretch and onset.
+    events : Events
+        Of these notes.
+    share : float
+        Of some of them that are heard, at their events or along a smooth tempo.
+    is_ambiguous : bool
+        Other notes fit the same sound about as well.
+    """
+
+    course: Course
+    rows: np.ndarray
+    events: Events
+    share: float
+    is_ambiguous: bool = False
+
+
+def choose_course(
+    hearing: Hearing,
+    notes: pd.DataFrame,
+    onset_s: np.ndarray,
+    pitch: np.ndarray,
+    velocity: np.ndarray,
+    least: float,
+) -> Chosen | None:
+    """Return the course that the network hears best; None if none is heard better than `least`.
+
+    Parameters
+    ----------
+    hearing
+        Of the recording.
+    notes
+        Note table, sorted by onset and pitch.
+    onset_s, pitch, velocity : np.ndarray [shape=(n_notes,)]
+        Of the same notes.
+    least
+        Share of the notes.
+    """
+    best, chosen, chosen_pace = least, None, 1.0
+    for pace in likely_paces(hearing.spectra, notes):
+        found = _heard(hearing, find_course(hearing.spectra, notes, pace), onset_s, pitch, velocity)
+        if len(found.course.stretches) > 1:
+            straight = find_course(hearing.spectra, notes, pace, jumps=False)
+            other = _heard(hearing, straight, onset_s, pitch, velocity)
+            found = other if other.share > found.share + JUMPS_LOSS else found
+        explained = found.course.audio_s / hearing.spectra.duration_s
+        value = found.share * max(len(found.rows) / len(onset_s), explained)
+        if found.share > LEAST_SHARE and value > best:
+            best, chosen, chosen_pace = value, found, pace
+        if chosen and best > GOOD_SHARE:
+            break
+    if not chosen or len(onset_s) - len(chosen.rows) < LEAST_REST * len(onset_s):
+        return chosen
+    # A recording of a passage that the MIDI file has twice may be of either.
+    rest = np.setdiff1d(np.arange(len(onset_s)), chosen.rows)
+    course = find_course(hearing.spectra, notes.iloc[rest], chosen_pace)
+    other = _heard(hearing, course, onset_s[rest], pitch[rest], velocity[rest])
+    as_long = other.course.audio_s > AS_LONG * chosen.course.audio_s
+    if not as_long or other.share < chosen.share - AS_WELL:
+        return chosen
+    better = replace(other, rows=rest[other.rows]) if other.share > chosen.share else chosen
+    return replace(better, is_ambiguous=True)
+
+
+def _heard(hearing: Hearing, course: Course, onset_s, pitch, velocity) -> Chosen:
+    """Return a course's notes and events, and how many are heard."""
+    rows, events = settle_course(hearing.spectra, course, onset_s, pitch)
+    if len(rows) < 2:
+        return Chosen(course, rows, events, 0.0)
+    single = singled(events, onset_s[rows])
+    ways = (events, replace(single, time_s=smoothed(single)))
+    share = max(share_along(hearing, way, pitch[rows], velocity[rows]) for way in ways)
+    return Chosen(course, rows, events, share)
