@@ -59,7 +59,7 @@ def _same_for(
     left_s: float, goes_on_s: float, onset_s: np.ndarray, pitch: np.ndarray
 ) -> tuple[float, float]:
     """Return the exact length of a jump, and for how long the notes on both sides are the same."""
-    begin = np.searchsorted(onset_s, left_s - SAME_S)
+    begin = int(np.searchsorted(onset_s, left_s - SAME_S))
     best = goes_on_s - left_s, 0.0
     tried: list[float] = []
     for row in range(begin, min(begin + LOOKED_AT, len(onset_s))):
@@ -80,7 +80,7 @@ def _same_for(
 
 def _partners(onset_s: np.ndarray, pitch: np.ndarray, begin_s: float, jump_s: float) -> float:
     """Return the onset of the first note from `begin_s` on without an equal one a jump away."""
-    for row in range(np.searchsorted(onset_s, begin_s), len(onset_s)):
+    for row in range(int(np.searchsorted(onset_s, begin_s)), len(onset_s)):
         low, high = np.searchsorted(onset_s, onset_s[row] + jump_s + np.array([-SAME_S, SAME_S]))
         if not (pitch[low:high] == pitch[row]).any():
             return float(onset_s[row])
