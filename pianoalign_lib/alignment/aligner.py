@@ -22,7 +22,7 @@ from ..io.midi_score import MidiScore, read_midi_score
 from ..io.notes import apply_pedal
 from ..io.placement import Placement
 from ..io.recording import open_recording
-from ..localizer import locate as localizer
+from ..localizer import transposition
 from ..localizer.spectra import compute_spectra
 from .result import Alignment, assemble
 
@@ -79,7 +79,7 @@ def align(
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     with _named(recording.name, score.name, method):
         if other is None:
-            found = localizer.locate(spectra, notes)
+            found, spectra = transposition.locate(spectra, notes)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
     placed = Placement(

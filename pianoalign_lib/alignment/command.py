@@ -67,8 +67,8 @@ def run_align(arguments: argparse.Namespace) -> int:
     print(result.summary())
     written = ", ".join(str(path) for path in outputs.values())
     print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
-    if structure := result.structure_text():
-        print(structure)
+    for line in filter(None, [result.tuning_text(), result.structure_text()]):
+        print(line)
     print(f"sure: {100 * result.sure_share:.0f} % of the notes")
     if result.sure_share < LEAST_SURE:
         print("less than half: check that recording and MIDI file belong together", file=sys.stderr)

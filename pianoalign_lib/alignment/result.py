@@ -14,6 +14,8 @@ from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
 from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import Warp, new_offsets, note_warp
+from ..localizer.spectra import IN_TUNE
+from ..localizer.tuning import A4_HZ
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,6 +83,29 @@ class Alignment:
         """Length of the recording."""
         return self.spectra.duration_s
 
+    @property
+    def tuning(self) -> float:
+        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if it is not clear.
+
+        A piano at 415 Hz sounds as one at 440 Hz that plays a semitone lower.
+        """
+        return A4_HZ * 2.0 ** (self.spectra.tuning / 12.0)
+
+    @property
+    def transposition(self) -> int:
+        """By how many semitones the recording is above the MIDI file, to the nearest."""
+        return round(self.spectra.tuning)
+
+    def tuning_text(self) -> str:
+        """Return in a line how far the recording's pitch is away; empty if it is about the same."""
+        if abs(self.spectra.tuning) <= IN_TUNE:
+            return ""
+        text = f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz"
+        if count := abs(self.transposition):
+            way = "higher" if self.transposition > 0 else "lower"
+            text += f", {count} semitone{'s' if count > 1 else ''} {way}"
+        return text
+
     def summary(self) -> str:
         """Return one line: how many notes of each status, and how far the aligned ones moved."""
         counts = ", ".join(f"{count:,} {status}" for status, count in self.counts().items())
@@ -147,7 +172,7 @@ class Alignment:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
-        told = ". ".join(filter(None, [self.summary(), self.structure_text()]))
+        told = ". ".join(filter(None, [self.summary(), self.tuning_text(), self.structure_text()]))
         return alignment_page(
             self.notes, self.plot(), told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
