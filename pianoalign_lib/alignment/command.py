@@ -36,6 +36,12 @@ def add_align_parser(commands) -> None:
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
     )
+    parser.add_argument(
+        "--repeats",
+        choices=("once", "unfold"),
+        default="once",
+        help="unfold: notes of a passage that is played again are written for each time",
+    )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
@@ -56,7 +62,9 @@ def run_align(arguments: argparse.Namespace) -> int:
     start_s = time.perf_counter()
     from .aligner import align
 
-    result = align(arguments.recording, arguments.midi, method=arguments.method)
+    result = align(
+        arguments.recording, arguments.midi, method=arguments.method, repeats=arguments.repeats
+    )
     contents = {"output": result.midi_bytes()}
     if "notes" in outputs:
         contents["notes"] = result.csv_text().encode()

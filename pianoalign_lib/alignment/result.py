@@ -35,7 +35,8 @@ class Alignment:
         One row per note of the file, in the order of their onsets in it. Columns:
 
         note_id
-            The row number: notes are counted by onset, pitch and track of the MIDI file.
+            The row number: notes are counted by onset, pitch and track of the MIDI file. With
+            repeats unfolded, a note has a row, with its id, for each time that it is played.
         pitch, velocity
             As in the file.
         onset_in_s, onset_s, offset_s, shift_s
@@ -198,6 +199,7 @@ def assemble(
     """
     given = score.notes
     old_s = given["onset_s"].to_numpy()
+    file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
     warp = note_warp(old_s[rows], np.maximum(placed.onset_s, 0.0))
     onset_s = np.maximum(warp(old_s), 0.0)
     confidence = np.full(len(given), np.nan)
@@ -209,10 +211,10 @@ def assemble(
             "note_id": given["note_id"],
             "pitch": given["pitch"],
             "velocity": given["velocity"],
-            "onset_in_s": old_s,
+            "onset_in_s": file_s,
             "onset_s": onset_s,
             "offset_s": new_offsets(given, onset_s, warp),
-            "shift_s": onset_s - old_s,
+            "shift_s": onset_s - file_s,
             "confidence": confidence,
             "status": status,
         }

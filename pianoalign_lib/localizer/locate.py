@@ -237,8 +237,4 @@ def _with_rest(onset_s: np.ndarray, rows: np.ndarray, parts, course: Course) -> 
     order = np.argsort(rows)
     time_s = np.interp(onset_s, onset_s[rows][order], at_s[order])
     time_s[rows] = at_s
-    structure = tuple(
-        (float(midi_s[0]), float(midi_s[-1]), float(audio_s[0]), float(audio_s[-1]))
-        for midi_s, audio_s in ((part.midi_s, part.audio_s) for part in course.stretches)
-    )
-    return Placement(time_s, everywhere, statuses, structure=structure)
+    return Placement(time_s, everywhere, statuses, structure=course.structure())
