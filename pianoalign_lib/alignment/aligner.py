@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,17 @@ import pandas as pd
 from ..common.errors import ConfigError, InputError
 from ..io.midi_score import MidiScore, read_midi_score
 from ..io.notes import apply_pedal
-from ..io.placement import Placement
+from ..io.placement import ALIGNED, Placement
 from ..io.recording import open_recording
-from ..localizer import locate as localizer
-from ..localizer.spectra import compute_spectra
+from ..io.unfolding import unfolded
+from ..localizer import transposition
+from ..localizer.coarse import find_course
+from ..localizer.spectra import Spectra, compute_spectra
 from .result import Alignment, assemble
 
 METHODS = "pianoalign.methods"  # the group of entry points
+REPEATS = ("once", "unfold")
+HEARD_AGAIN = 0.75  # of the notes of a passage unfolded, aligned; of one played once: a half
 UNISON_S = 0.03  # the same note of two tracks within this time is one key struck
 LONGER_TIMES, LONGER_S = 4.0, 600.0  # by how much a MIDI file may be longer than the recording
 
@@ -37,6 +42,7 @@ def align(
     *,
     sample_rate: float | None = None,
     method: str = "localizer",
+    repeats: str = "once",
 ) -> Alignment:
     """Find where the notes of a MIDI file are heard in a recording of the same music.
 
@@ -55,6 +61,9 @@ def align(
         file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:
         both. These three need the full installation, and the networks the repository. Or what
         another package adds.
+    repeats
+        ``once``: a note that is played again stands where it is played first. ``unfold``: it stands
+        there once for each time, in two rows of the notes and in the written file.
 
     Returns
     -------
@@ -66,20 +75,24 @@ def align(
     InputError
         If either is missing, unreadable, silent or empty, or they are not of the same music.
     ConfigError
-        If the method is unknown or not installed.
+        If the method or what to do with repeats is unknown, or the method not installed.
     CheckpointError
         If a network's file is missing or damaged.
     """
     other = None if method == "localizer" else _entry_point(method)
+    if repeats not in REPEATS:
+        raise ConfigError(f"unknown repeats '{repeats}'; choose one of {', '.join(REPEATS)}")
     score = read_midi_score(midi)
-    rows = score.piano_rows()
+    notes, copies = _struck_keys(score)
     recording = open_recording(audio, sample_rate)
     spectra = compute_spectra(recording.source, recording.sample_rate)
-    notes, copies = _struck_keys(score, rows)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     with _named(recording.name, score.name, method):
         if other is None:
-            found = localizer.locate(spectra, notes)
+            found, spectra = transposition.locate(spectra, notes)
+            if repeats == "unfold":
+                score, found = _unfold(score, notes, spectra, found)
+                copies = _struck_keys(score)[1]
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
     placed = Placement(
@@ -88,7 +101,27 @@ def align(
         found.status[copies],
         structure=found.structure,
     )
-    return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
+    return assemble(
+        score, score.piano_rows(), placed, audio=recording.name, method=method, spectra=spectra
+    )
+
+
+def _unfold(
+    score: MidiScore, notes: pd.DataFrame, spectra: Spectra, once: Placement
+) -> tuple[MidiScore, Placement]:
+    """Return file and placement with what is played again, if its notes are heard each time."""
+    # Where a repeat is left out the notes fit as well, so that nothing needs to be told of it.
+    for told in filter(None, (once.structure, find_course(spectra, notes).structure())):
+        again = unfolded(score, told)
+        if again is None:
+            continue
+        keys, copies = _struck_keys(again)
+        found = transposition.locate(spectra, keys)[0]
+        note_id = again.notes["note_id"].iloc[again.piano_rows()]
+        status = found.status[copies][note_id.duplicated(keep=False)]
+        if len(status) and np.mean(status == ALIGNED) > HEARD_AGAIN:
+            return again, replace(found, structure=told)
+    return score, once
 
 
 @contextmanager
@@ -125,12 +158,12 @@ def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None
         )
 
 
-def _struck_keys(score: MidiScore, rows: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+def _struck_keys(score: MidiScore) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the piano notes as the keys that are struck, and which of these each note is.
 
     Where two tracks have the same note within 30 ms, one key is struck.
     """
-    notes = score.notes.iloc[rows]
+    notes = score.notes.iloc[score.piano_rows()]
     order = np.lexsort((notes["onset_s"], notes["pitch"]))
     onset_s, pitch, track = (
         notes[name].to_numpy()[order] for name in ("onset_s", "pitch", "track")

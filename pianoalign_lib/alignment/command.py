@@ -36,6 +36,12 @@ def add_align_parser(commands) -> None:
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
     )
+    parser.add_argument(
+        "--repeats",
+        choices=("once", "unfold"),
+        default="once",
+        help="unfold: notes of a passage that is played again are written for each time",
+    )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
@@ -56,7 +62,9 @@ def run_align(arguments: argparse.Namespace) -> int:
     start_s = time.perf_counter()
     from .aligner import align
 
-    result = align(arguments.recording, arguments.midi, method=arguments.method)
+    result = align(
+        arguments.recording, arguments.midi, method=arguments.method, repeats=arguments.repeats
+    )
     contents = {"output": result.midi_bytes()}
     if "notes" in outputs:
         contents["notes"] = result.csv_text().encode()
@@ -67,8 +75,8 @@ def run_align(arguments: argparse.Namespace) -> int:
     print(result.summary())
     written = ", ".join(str(path) for path in outputs.values())
     print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
-    if structure := result.structure_text():
-        print(structure)
+    for line in filter(None, [result.tuning_text(), result.structure_text()]):
+        print(line)
     print(f"sure: {100 * result.sure_share:.0f} % of the notes")
     if result.sure_share < LEAST_SURE:
         print("less than half: check that recording and MIDI file belong together", file=sys.stderr)

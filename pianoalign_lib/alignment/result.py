@@ -14,6 +14,8 @@ from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
 from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import Warp, new_offsets, note_warp
+from ..localizer.spectra import IN_TUNE
+from ..localizer.tuning import A4_HZ
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +35,8 @@ class Alignment:
         One row per note of the file, in the order of their onsets in it. Columns:
 
         note_id
-            The row number: notes are counted by onset, pitch and track of the MIDI file.
+            The row number: notes are counted by onset, pitch and track of the MIDI file. With
+            repeats unfolded, a note has a row, with its id, for each time that it is played.
         pitch, velocity
             As in the file.
         onset_in_s, onset_s, offset_s, shift_s
@@ -80,6 +83,29 @@ class Alignment:
     def duration_s(self) -> float:
         """Length of the recording."""
         return self.spectra.duration_s
+
+    @property
+    def tuning(self) -> float:
+        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if it is not clear.
+
+        A piano at 415 Hz sounds as one at 440 Hz that plays a semitone lower.
+        """
+        return A4_HZ * 2.0 ** (self.spectra.tuning / 12.0)
+
+    @property
+    def transposition(self) -> int:
+        """By how many semitones the recording is above the MIDI file, to the nearest."""
+        return round(self.spectra.tuning)
+
+    def tuning_text(self) -> str:
+        """Return in a line how far the recording's pitch is away; empty if it is about the same."""
+        if abs(self.spectra.tuning) <= IN_TUNE:
+            return ""
+        text = f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz"
+        if count := abs(self.transposition):
+            way = "higher" if self.transposition > 0 else "lower"
+            text += f", {count} semitone{'s' if count > 1 else ''} {way}"
+        return text
 
     def summary(self) -> str:
         """Return one line: how many notes of each status, and how far the aligned ones moved."""
@@ -147,7 +173,7 @@ class Alignment:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
-        told = ". ".join(filter(None, [self.summary(), self.structure_text()]))
+        told = ". ".join(filter(None, [self.summary(), self.tuning_text(), self.structure_text()]))
         return alignment_page(
             self.notes, self.plot(), told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
@@ -173,6 +199,7 @@ def assemble(
     """
     given = score.notes
     old_s = given["onset_s"].to_numpy()
+    file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
     warp = note_warp(old_s[rows], np.maximum(placed.onset_s, 0.0))
     onset_s = np.maximum(warp(old_s), 0.0)
     confidence = np.full(len(given), np.nan)
@@ -184,10 +211,10 @@ def assemble(
             "note_id": given["note_id"],
             "pitch": given["pitch"],
             "velocity": given["velocity"],
-            "onset_in_s": old_s,
+            "onset_in_s": file_s,
             "onset_s": onset_s,
             "offset_s": new_offsets(given, onset_s, warp),
-            "shift_s": onset_s - old_s,
+            "shift_s": onset_s - file_s,
             "confidence": confidence,
             "status": status,
         }

@@ -37,6 +37,13 @@ class Course:
     stretches: list[Stretch]
     gain: float = 0.0
 
+    def structure(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Return begin and end of each stretch, in the MIDI file and in the recording."""
+        return tuple(
+            (float(midi_s[0]), float(midi_s[-1]), float(audio_s[0]), float(audio_s[-1]))
+            for midi_s, audio_s in ((part.midi_s, part.audio_s) for part in self.stretches)
+        )
+
     def expected(self, onset_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where notes are to be expected, and in which stretch.
 

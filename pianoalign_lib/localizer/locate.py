@@ -107,8 +107,4 @@ def _with_rest(onset_s: np.ndarray, chosen: Chosen, found: Placement) -> Placeme
     order = np.argsort(rows)
     time_s = np.interp(onset_s, onset_s[rows][order], found.onset_s[order])
     time_s[rows] = found.onset_s
-    structure = tuple(
-        (float(midi_s[0]), float(midi_s[-1]), float(audio_s[0]), float(audio_s[-1]))
-        for midi_s, audio_s in ((part.midi_s, part.audio_s) for part in chosen.course.stretches)
-    )
-    return Placement(time_s, confidence, status, structure=structure)
+    return Placement(time_s, confidence, status, structure=chosen.course.structure())

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..common.errors import InputError
 from ..io.audio import SAMPLE_RATE, SILENT_PEAK, read_blocks
+from .tuning import A4_HZ, fraction, turns
 
 LOWEST_ROW = 21  # MIDI pitch of row 0
 N_ROWS = 99  # semitones, up to 7,902 Hz
@@ -28,6 +29,7 @@ IN_CACHE = 256  # frames transformed at a time, few enough for the processor's c
 FILTERS_TOGETHER = 12  # in one matrix product
 SOFTEST = np.float32(1e-12)  # power added, so that silence has a level
 LOUDEST_PEAK = 100.0  # full scale is 1
+IN_TUNE = 0.25  # semitones from A = 440 Hz; the network knows pianos up to 0.3 away
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,15 @@ class Spectra:
     bands : np.ndarray [shape=(4 n, 8), dtype=uint8]
         400 frames per second, window of 8 ms, eight broad bands.
     duration_s : float
+    tuning : float
+        Semitones from A = 440 Hz to the recording's, of which the rows make up for more than 0.25.
     """
 
     long: np.ndarray
     short: np.ndarray
     bands: np.ndarray
     duration_s: float
+    tuning: float = 0.0
 
     @cached_property
     def reference(self) -> float:
@@ -62,7 +67,9 @@ class Spectra:
         return float(np.searchsorted(total, 0.95 * total[-1]))
 
 
-def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = None) -> Spectra:
+def compute_spectra(
+    audio: str | Path | np.ndarray, sample_rate: int | None = None, tuning: float | None = None
+) -> Spectra:
     """Compute the spectrograms of a recording, block by block.
 
     Parameters
@@ -71,6 +78,8 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
         A file that libsndfile reads, or samples of shape (n_samples,) or (n_samples, n_channels).
     sample_rate
         Of samples, in Hz; by default 16 kHz.
+    tuning
+        Semitones by which the rows are moved; by default the recording's, if it is out of tune.
 
     Raises
     ------
@@ -80,12 +89,13 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
     """
     name = "recording" if isinstance(audio, np.ndarray) else str(audio)
     banks = [
-        _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW)),
-        _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW)),
+        _Bank(LONG_FPS, LONG_WINDOW, _semitone_filters(LONG_WINDOW, tuning or 0.0)),
+        _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW, tuning or 0.0)),
         _Bank(BANDS_FPS, BANDS_WINDOW, _band_filters(BANDS_WINDOW)),
     ]
     parts: list[list[np.ndarray]] = [[], [], []]
     n_samples, peak = 0, 0.0
+    partials: list[tuple[complex, float]] = []
     for block in read_blocks(audio, sample_rate):
         if not np.isfinite(block).all():
             raise InputError(f"{name}: holds samples that are not numbers (NaN); export it again")
@@ -96,18 +106,23 @@ def compute_spectra(audio: str | Path | np.ndarray, sample_rate: int | None = No
                 f"{name}: holds samples of {peak:.3g}, where full scale is 1; it is damaged or not "
                 "scaled: export it again, as 16-bit or 24-bit integers"
             )
+        if tuning is None:
+            partials.extend(turns(block))
         for bank, done in zip(banks, parts, strict=True):
             done.append(bank.push(block))
     if n_samples == 0:
         raise InputError(f"{name}: holds no samples; record or export it again")
     if peak <= SILENT_PEAK:
         raise InputError(f"{name}: is silent; give a recording with sound")
+    found = fraction(partials) if tuning is None else tuning
+    if tuning is None and abs(found) > IN_TUNE:
+        return compute_spectra(audio, sample_rate, found)
     n_frames = n_samples * LONG_FPS // SAMPLE_RATE + 1
     for bank, done in zip(banks, parts, strict=True):
         done.append(bank.finish(n_frames * bank.fps // LONG_FPS))
     # One after the other, so that no more than one of them is held twice.
     long, short, bands = (np.concatenate(parts.pop(0)) for _ in banks)
-    return Spectra(long, short, bands, n_samples / SAMPLE_RATE)
+    return Spectra(long, short, bands, n_samples / SAMPLE_RATE, found)
 
 
 class _Bank:
@@ -173,10 +188,11 @@ def _groups(filters: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
     return groups
 
 
-def _semitone_filters(window: int) -> np.ndarray:
+def _semitone_filters(window: int, tuning: float) -> np.ndarray:
     """Triangles a semitone to each side, at least as wide as a bin [shape=(n_bins, 99)]."""
     bins = np.arange(window // 2 + 1)
-    centre = 440.0 * 2.0 ** ((LOWEST_ROW + np.arange(N_ROWS) - 69) / 12) * window / SAMPLE_RATE
+    semitone = LOWEST_ROW + np.arange(N_ROWS) - 69 + tuning
+    centre = A4_HZ * 2.0 ** (semitone / 12) * window / SAMPLE_RATE
     width = np.maximum(centre * (2.0 ** (1 / 12) - 1.0), 1.0)
     return np.maximum(1.0 - np.abs(bins[:, None] - centre) / width, 0.0).astype(np.float32)
 

@@ -100,7 +100,7 @@ def _build(root: Path, settings: dict[str, Any], copy: Copy) -> None:
         name = copy.recording.recording
         rng = generator(settings["augmentation_seed"], name, str(copy.number))
         audio, notes = augment(audio, notes, rng)
-    spectra = compute_spectra(audio, SAMPLE_RATE)
+    spectra = compute_spectra(audio, SAMPLE_RATE, tuning=0.0)  # detuned as it is
     arrays = {key: getattr(spectra, key) for key in SPECTRA}
     notes = notes.sort_values("onset_s", kind="stable")
     arrays |= {key: notes[key].to_numpy() for key in NOTES}

@@ -23,9 +23,9 @@ from ..crnn.decoding import place_notes
 from ..crnn.features import compute_features
 from ..crnn.inference import RecordingEncoder
 from ..io.placement import NOT_HEARD, Placement, placed
-from ..localizer.locate import locate
 from ..localizer.runner import WEIGHTS, load_runner
 from ..localizer.spectra import compute_spectra
+from ..localizer.transposition import locate
 from .dtw import audio_features, map_notes, note_features, warping_path
 
 # Ablations of the localizer that need no other weights.
@@ -95,7 +95,7 @@ def prepare_localizer(audio: np.ndarray, ablation: str = "", folder: Path = WEIG
 
     def place(notes: pd.DataFrame) -> Placement:
         try:
-            return locate(spectra, notes, runner, **options)
+            return locate(spectra, notes, runner, **options)[0]
         except InputError:  # taken for another piece: no note is placed
             kept = _keep(notes)
             return replace(kept, status=np.full(len(notes), NOT_HEARD, object))
