@@ -9,11 +9,10 @@ of hours go through soxr's, which keeps its state from one to the next.
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import soundfile as sf
@@ -93,15 +92,15 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
     InputError
         If it is missing or unreadable, also while it is read.
     """
-    file = given_file(path)
+    file, kind = given_file(path), ""
     try:
         with file.open("rb") as opened:
-            kind = kind_of(opened.read(HEAD))
-            if (
-                kind in NO_SOUND
-            ):  # libmpg123 would search all of it for sound, and print what it meets
+            header = opened.read(LONGEST_HEADER)
+            kind = kind_of(header[:HEAD])
+            # In these libmpg123 would search for sound, and print what it meets.
+            if kind in NO_SOUND:
                 raise InputError(f"{path}: is {kind}, no recording{NO_SOUND[kind]}")
-            with _Stream(_repaired(opened) or file) as stream:
+            with _Stream(_repaired(opened, header) or file) as stream:
                 yield stream
     except (sf.LibsndfileError, RuntimeError, OSError) as error:
         reason = getattr(error, "strerror", "") or str(error).rstrip(".").split(": ")[-1]
@@ -111,9 +110,8 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
         ) from error
 
 
-def _repaired(file: BinaryIO) -> mmap.mmap | None:
+def _repaired(file: BinaryIO, header: bytes) -> mmap.mmap | None:
     """Return what to read instead of a file that libsndfile would take for empty, or for raw."""
-    header = os.pread(file.fileno(), LONGEST_HEADER, 0)
     length = header.find(b"data\0\0\0\0", 12) + 4
     is_endless = header[8:12] == b"WAVE" and length > 4
     if not is_endless and (not header or Path(file.name).suffix.lower() != ".raw"):
@@ -128,9 +126,9 @@ def _repaired(file: BinaryIO) -> mmap.mmap | None:
 class _Memory(mmap.mmap):
     """A file's bytes; places beyond its end, where damaged headers point to, are not gone to."""
 
-    def seek(self, *place: int) -> None:
+    def seek(self, place: int, whence: Literal[0, 1, 2, 3, 4] = 0) -> None:
         with suppress(ValueError):
-            super().seek(*place)
+            super().seek(place, whence)
 
 
 def mixed(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -83,14 +83,13 @@ def following(score: MidiScore, warp: Warp) -> Timeline:
     if not events.division or events.kind == 2:
         raise InputError(f"{score.name}: has no beats that all its tracks share; do not keep them")
     division = events.division
-    beats = np.arange(0, events.table["tick"].max() + division, division)
+    beats = np.arange(0, events.table["tick"].max() + 1, division)
     if len(beats) * DIVISIONS[-1] > MOST_TICKS:
         raise InputError(f"{score.name}: has {len(beats):,} beats, too many to be kept")
     known = events.table.drop_duplicates("tick").sort_values("tick")
 
     def performed_s(tick: np.ndarray) -> np.ndarray:
-        last_s = known["time_s"].iloc[-1]
-        return warp(np.interp(tick, known["tick"], known["time_s"], right=last_s))
+        return warp(np.interp(tick, known["tick"], known["time_s"]))
 
     bars = _bar_lines(score, float(beats[-1]))
     begin_s = performed_s(bars)
@@ -133,7 +132,7 @@ def _bar_lines(score: MidiScore, last_tick: float) -> np.ndarray:
     metres = dict(zip(table.loc[is_metre, "tick"].tolist(), bodies, strict=True))
     metres = {0: b"\4\2"} | dict(sorted(metres.items()))
     starts = [*metres, max(last_tick, max(metres))]
-    lines = []
+    lines: list[np.ndarray] = []
     for start, end, (over, halvings) in zip(starts, starts[1:], metres.values(), strict=False):
         bar = 4 * division * over / 2**halvings
         lines.append(np.arange(start, max(end, start + 2 * bar if not lines else end), bar))
