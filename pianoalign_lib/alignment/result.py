@@ -117,16 +117,10 @@ class Alignment:
         return tuple(f"{self.midi}: {remark}" for remark in told)
 
     def midi_bytes(self, *, keep_beats: bool = False) -> bytes:
-        """Return the MIDI file with its notes where they are heard.
+        """Return the MIDI file with its notes where they are heard, but for those before it begins.
 
-        Tracks, programs, velocities and all other messages stay. Notes from before the recording
-        are left out.
-
-        Parameters
-        ----------
-        keep_beats
-            Write a tempo map that follows the performance, so that bars and beats stay true; by
-            default there is one tempo, 120 beats per minute.
+        Tracks, programs, velocities and all other messages stay. With `keep_beats` the tempo map
+        follows the performance, so that bars and beats stay true; else the tempo is 120.
         """
         onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
         return retimed_midi(self._score, onset_s, offset_s, self._warp, keep_beats=keep_beats)

@@ -28,12 +28,7 @@ OPPOSITE = 0.25  # of the power of unrelated channels, mixed: channels with less
 OFFSET = 0.2  # of the standard deviation: a lesser offset costs no note
 OFFSET_HZ = 5.0  # slower changes are no sound: two octaves below the lowest key
 LONGEST_HEADER = 65_536  # bytes, of a WAV file
-NO_SOUND = {
-    MIDI: ": the recording comes first, then the MIDI file",
-    "a web page": "; download the sound itself",
-    "an XML file": "; give the sound itself",
-    "a text file": "; give the sound itself",
-}
+NO_SOUND = (MIDI, "a web page", "an XML file", "a text file")
 
 
 class _Stream(sf.SoundFile):
@@ -99,7 +94,9 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
             kind = kind_of(header[:HEAD])
             # In these libmpg123 would search for sound, and print what it meets.
             if kind in NO_SOUND:
-                raise InputError(f"{path}: is {kind}, no recording{NO_SOUND[kind]}")
+                raise InputError(
+                    f"{path}: is {kind}; the recording comes first, then the MIDI file"
+                )
             with _Stream(_repaired(opened, header) or file) as stream:
                 yield stream
     except (sf.LibsndfileError, RuntimeError, OSError) as error:

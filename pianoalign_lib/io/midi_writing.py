@@ -16,6 +16,7 @@ from .timeline import Timeline, following, steady
 BANK_SELECT = (0, 32)
 # Of meta events of other types mido, hence pretty_midi, ignores the waiting time.
 TIMED_META = (*range(0x08), 0x09, 0x20, 0x21, 0x51, 0x54, 0x58, 0x59, 0x7F)
+TEMPO_HEAD = bytes((META, SET_TEMPO, 3))
 TEXT, LYRIC, MARKER, CUE = 0x01, 0x05, 0x06, 0x07
 # What comes first of messages at one tick.
 TEMPO, ENDS, OTHERS, STARTS = range(4)
@@ -59,9 +60,9 @@ def retimed_midi(
     last_s = max(new_s.max(), ends_s.max(), offset_s.max())
     line = following(score, warp) if keep_beats else steady(last_s)
     ticks = line.ticks(new_s)
-    if keep_beats:
+    if line.places is not None:
         fixed = is_meta & ~stays & np.isin(kind, (TIME_SIGNATURE, KEY_SIGNATURE, MARKER))
-        ticks[fixed] = line.places(events.table["tick"].to_numpy()[fixed])
+        ticks[fixed] = line.places[fixed]
     on, off = _note_ticks(score, onset_s, offset_s, line)
     ended = score.off_row != NO_EVENT
     ticks[score.on_row], ticks[score.off_row[ended]] = on, off[ended]
@@ -119,9 +120,13 @@ def _tracks(
     keys = zip(endless["channel"], endless["pitch"], strict=True)
     offs = [bytes((NOTE_OFF | channel, pitch, 64)) for channel, pitch in keys]
     ends = endless[["track"]].assign(tick=off[endless.index], rank=ENDS, message=offs, waits=True)
-    timed = range(len(end_ticks) if score.events.kind == 2 else 1)
+    changes = np.flatnonzero(np.append(True, np.diff(line.tempo) != 0))
     tempos = pd.DataFrame(
-        [(track, at, TEMPO, message, True) for track in timed for at, message in line.messages()],
+        [
+            (track, line.tick[at], TEMPO, TEMPO_HEAD + int(line.tempo[at]).to_bytes(3, "big"), True)
+            for track in range(len(end_ticks) if score.events.kind == 2 else 1)
+            for at in changes
+        ],
         columns=["track", "tick", "rank", "message", "waits"],
     )
     rows = pd.concat([rows, ends, tempos]).sort_values(["track", "tick", "rank"])
