@@ -91,6 +91,16 @@ def test_wav_whose_recorder_crashed(subtype, before, riff, tmp_path):
     assert "holds no samples" in refused(compute_spectra, path)
 
 
+@pytest.mark.parametrize("unknown", [bytes(8), b"\xff" * 8])
+def test_caf_of_unknown_length(unknown, tmp_path):
+    path = tmp_path / "a.caf"
+    sf.write(path, tones(), RATE, subtype="PCM_16")
+    expected, data = heard(path), path.read_bytes()
+    place = data.index(b"data") + 4
+    path.write_bytes(data[:place] + unknown + data[place + 8 :])
+    np.testing.assert_array_equal(heard(path), expected)
+
+
 @pytest.mark.parametrize("name", ["a.raw", "a.RAW", "a.wav", "a.vox", "a", "ä b.mp3"])
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF"])
 def test_names_say_nothing_about_what_is_inside(form, name, tmp_path):

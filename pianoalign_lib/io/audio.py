@@ -27,7 +27,13 @@ SILENT_PEAK = 1e-5
 OPPOSITE = 0.25  # of the power of unrelated channels, mixed: channels with less cancel each other
 OFFSET = 0.2  # of the standard deviation: a lesser offset costs no note
 OFFSET_HZ = 5.0  # slower changes are no sound: two octaves below the lowest key
-LONGEST_HEADER = 65_536  # bytes, of a WAV file
+LONGEST_HEADER = 65_536  # bytes
+# How files begin, and what stands there for a length that is not known yet.
+ENDLESS: tuple[tuple[int, bytes, bytes, Literal["little", "big"]], ...] = (
+    (8, b"WAVE", bytes(4), "little"),
+    (0, b"caff", bytes(8), "big"),
+    (0, b"caff", b"\xff" * 8, "big"),
+)
 NO_SOUND = (MIDI, "a web page", "an XML file", "a text file")
 
 
@@ -109,19 +115,19 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
 
 def _repaired(file: BinaryIO, header: bytes) -> mmap.mmap | None:
     """Return what to read instead of a file that libsndfile would take for empty, or for raw."""
-    length = header.find(b"data\0\0\0\0", 12) + 4
-    is_endless = header[8:12] == b"WAVE" and length > 4
-    if not is_endless and (not header or Path(file.name).suffix.lower() != ".raw"):
-        return None
-    memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)  # has no name, may be changed
-    if is_endless:  # the recorder was stopped before it could write the length
-        n_bytes = min(len(memory) - length - 4, 2**32 - 1)
-        memory[length : length + 4] = n_bytes.to_bytes(4, "little")
-    return memory
+    for place, form, unknown, order in ENDLESS:
+        start = header.find(b"data" + unknown) + 4
+        if start > 4 and header[place:].startswith(form):
+            memory, end = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY), start + len(unknown)
+            n_bytes = min(len(memory) - end, 256 ** len(unknown) - 1)
+            memory[start:end] = n_bytes.to_bytes(len(unknown), order)
+            return memory
+    is_raw = header and Path(file.name).suffix.lower() == ".raw"
+    return _Memory(file.fileno(), 0, access=mmap.ACCESS_READ) if is_raw else None
 
 
 class _Memory(mmap.mmap):
-    """A file's bytes; places beyond its end, where damaged headers point to, are not gone to."""
+    """A file without a name; places beyond it, where damaged headers point to, are not gone to."""
 
     def seek(self, place: int, whence: Literal[0, 1, 2, 3, 4] = 0) -> None:
         with suppress(ValueError):
