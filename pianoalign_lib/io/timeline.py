@@ -117,7 +117,7 @@ def _metres(score: MidiScore) -> list[tuple[int, float]]:
     """Return where each metre begins and the length of its bars, in ticks; 4/4 if none is given."""
     table, found = score.events.table, {0: 4.0 * score.events.division}
     is_metre = (table["status"] == META) & (table["data1"] == TIME_SIGNATURE)
-    for row, tick in table.loc[is_metre, "tick"].items():
+    for row in np.flatnonzero(is_metre):
         over, halvings = score.events.messages[row][3:5]
-        found[tick] = 4 * score.events.division * over / 2**halvings
+        found[int(table["tick"].iloc[row])] = 4 * score.events.division * over / 2**halvings
     return sorted(found.items())
