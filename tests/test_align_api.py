@@ -22,6 +22,7 @@ import pianoalign_lib
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import aligner
+from pianoalign_lib.alignment.picture import clock
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, InputError
 from pianoalign_lib.io.placement import Placement, placed
 
@@ -213,6 +214,11 @@ def test_pictures_and_report(files, located):
     assert "loose.mid aligned to recording.wav" in page and "data:image/png;base64" in page
     assert "0:01.250" in page and "G4" in page  # the note to check
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_times_before_the_recording_are_printed_so():
+    printed = [clock(seconds, 3) for seconds in (-13.322, -0.2, 0.0, 73.5)]
+    assert printed == ["−0:13.322", "−0:00.200", "0:00.000", "1:13.500"]
 
 
 def refused(*arguments, **options) -> str:

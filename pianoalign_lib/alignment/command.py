@@ -32,6 +32,11 @@ def add_align_parser(commands) -> None:
     parser.add_argument("--notes", metavar="CSV", help="a table of all notes, with confidences")
     parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
     parser.add_argument(
+        "--keep-beats",
+        action="store_true",
+        help="write a tempo map that follows the recording, so that bars and beats stay true",
+    )
+    parser.add_argument(
         "--method",
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
@@ -65,7 +70,7 @@ def run_align(arguments: argparse.Namespace) -> int:
     result = align(
         arguments.recording, arguments.midi, method=arguments.method, repeats=arguments.repeats
     )
-    contents = {"output": result.midi_bytes()}
+    contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
     if "notes" in outputs:
         contents["notes"] = result.csv_text().encode()
     if "report" in outputs:
@@ -77,6 +82,8 @@ def run_align(arguments: argparse.Namespace) -> int:
     print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
     for line in filter(None, [result.tuning_text(), result.structure_text()]):
         print(line)
+    for remark in result.remarks:
+        print(remark, file=sys.stderr)
     print(f"sure: {100 * result.sure_share:.0f} % of the notes")
     if result.sure_share < LEAST_SURE:
         print("less than half: check that recording and MIDI file belong together", file=sys.stderr)

@@ -155,7 +155,7 @@ def _draw_notes(
 
 def clock(seconds: float, digits: int = 0) -> str:
     """Return a time as minutes and seconds."""
-    units = round(seconds * 10**digits)
+    units, sign = round(abs(seconds) * 10**digits), "−" if seconds < 0 else ""
     minutes, rest = divmod(units, 60 * 10**digits)
     width = digits + 3 if digits else 2
-    return f"{minutes}:{rest / 10**digits:0{width}.{digits}f}"
+    return f"{sign}{minutes}:{rest / 10**digits:0{width}.{digits}f}"

@@ -12,8 +12,8 @@ import pandas as pd
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
-from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
-from ..io.retiming import Warp, new_offsets, note_warp
+from ..io.placement import ALIGNED, LARGE_S, NOT_HEARD, OUTSIDE, Placement, count_statuses
+from ..io.retiming import EARLY_S, Warp, new_offsets, note_warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
 
@@ -40,7 +40,8 @@ class Alignment:
         pitch, velocity
             As in the file.
         onset_in_s, onset_s, offset_s, shift_s
-            Onset in the file; onset and end in the recording; by how much the onset moved.
+            Onset in the file; onset and end in the recording; by how much the onset moved. Notes
+            from before the recording have negative times.
         confidence
             Calibrated chance that the onset is right within 10 ms (of "not heard": that the note
             was not played); NaN where the method gives none.
@@ -133,19 +134,27 @@ class Alignment:
         ]
         return f"played in {len(parts)} stretches: {', then '.join(parts)}"
 
-    def midi_bytes(self) -> bytes:
-        """Return the MIDI file with its notes where they are heard.
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was put right on reading the MIDI file, and what the written one does not hold."""
+        n_early = int((self.notes["onset_s"] < 0).sum())
+        left_out = f"{n_early:,} notes are before the recording: the aligned file leaves them out"
+        told = (*self._score.events.remarks, *[left_out] * (n_early > 0))
+        return tuple(f"{self.midi}: {remark}" for remark in told)
 
-        Tracks, programs, velocities and all other messages stay; they are written in one tempo, 120
-        beats per minute, so bars of a sequencer do not follow the music.
+    def midi_bytes(self, *, keep_beats: bool = False) -> bytes:
+        """Return the MIDI file with its notes where they are heard, but for those before it begins.
+
+        Tracks, programs, velocities and all other messages stay. With `keep_beats` the tempo map
+        follows the performance, so that bars and beats stay true; else the tempo is 120.
         """
         onset_s, offset_s = (self.notes[name].to_numpy() for name in ("onset_s", "offset_s"))
-        return retimed_midi(self._score, onset_s, offset_s, self._warp)
+        return retimed_midi(self._score, onset_s, offset_s, self._warp, keep_beats=keep_beats)
 
-    def to_midi(self, path: str | Path) -> None:
+    def to_midi(self, path: str | Path, *, keep_beats: bool = False) -> None:
         """Write `midi_bytes`."""
         with atomic_path(path) as temporary:
-            temporary.write_bytes(self.midi_bytes())
+            temporary.write_bytes(self.midi_bytes(keep_beats=keep_beats))
 
     def csv_text(self) -> str:
         """Return `notes` as CSV, times to the microsecond."""
@@ -173,7 +182,8 @@ class Alignment:
         """Return one HTML page, with all in it: summary, picture, notes to check."""
         from .page import alignment_page
 
-        told = ". ".join(filter(None, [self.summary(), self.tuning_text(), self.structure_text()]))
+        parts = [self.summary(), self.tuning_text(), self.structure_text(), *self.remarks]
+        told = ". ".join(filter(None, parts))
         return alignment_page(
             self.notes, self.plot(), told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
@@ -200,11 +210,13 @@ def assemble(
     given = score.notes
     old_s = given["onset_s"].to_numpy()
     file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
-    warp = note_warp(old_s[rows], np.maximum(placed.onset_s, 0.0))
-    onset_s = np.maximum(warp(old_s), 0.0)
+    placed_s = _with_early(old_s[rows], placed)
+    warp = note_warp(old_s[rows], placed_s)
+    moved_s = warp(old_s)
+    onset_s = np.where(moved_s < -EARLY_S, moved_s, np.maximum(moved_s, 0.0))
     confidence = np.full(len(given), np.nan)
     status = np.full(len(given), OUTSIDE, dtype=object)
-    onset_s[rows] = np.maximum(placed.onset_s, 0.0)
+    onset_s[rows] = placed_s
     confidence[rows], status[rows] = placed.confidence, placed.status
     notes = pd.DataFrame(
         {
@@ -222,3 +234,16 @@ def assemble(
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
     structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
     return Alignment(notes, audio, score.name, method, spectra, structure, score, warp)
+
+
+def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:
+    """Return onsets, those of notes from before the recording as far before it as they were.
+
+    A method can only put them at its beginning, all at once.
+    """
+    onset_s = np.maximum(placed.onset_s, 0.0)
+    early = (placed.status == NOT_HEARD) & (onset_s == 0)
+    if early.any() and not early.all():
+        moved_s = note_warp(old_s[~early], onset_s[~early])(old_s)
+        onset_s = np.where(early & (moved_s < -EARLY_S), moved_s, onset_s)
+    return onset_s

@@ -26,6 +26,7 @@ META_LENGTHS = {
     0x00: 2, 0x20: 1, SET_TEMPO: 3, SMPTE_OFFSET: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2,
 }  # fmt: skip
 MOST_HALVINGS = 8  # of a whole note, in a time signature
+MOST_BEFORE = 4096  # bytes before the file: RIFF's header, a MacBinary's, ...
 
 
 class MidiSyntaxError(ValueError):
@@ -47,6 +48,10 @@ class MidiEvents:
         The complete messages, status byte included.
     end_ticks, ends_s : np.ndarray [shape=(n_tracks,)]
         Where each track's end-of-track event is, or its last message.
+    division : int
+        Ticks per beat; 0 if the file counts time in frames.
+    remarks : tuple of str
+        Slips that were put right on reading, as players do.
     """
 
     kind: int
@@ -54,20 +59,23 @@ class MidiEvents:
     messages: list[bytes]
     end_ticks: np.ndarray
     ends_s: np.ndarray
+    division: int
+    remarks: tuple[str, ...]
 
 
 def parse(data: bytes) -> MidiEvents:
-    """Read the bytes of a Standard MIDI File, also one inside a RIFF (.rmi).
+    """Read the bytes of a Standard MIDI File, also one inside a RIFF (.rmi) or a MacBinary.
 
-    Chunks of unknown kind are skipped, and tracks beyond the announced number are read, too.
+    Chunks of unknown kind are skipped, tracks beyond the announced number are read, too, and slips
+    that lose nothing are put right: wrong counts, wrong lengths of tracks that are there to their
+    end, values above 127.
 
     Raises
     ------
     MidiSyntaxError
         If the bytes are no MIDI file, or one that is damaged or cut off.
     """
-    if data[:4] == b"RIFF":
-        data = data[max(data.find(b"MThd"), 0) :]
+    data = data[max(data.find(b"MThd", 0, MOST_BEFORE), 0) :]
     if data[:4] != b"MThd" or len(data) < 14:
         raise MidiSyntaxError("does not begin like one" if data else "is empty")
     size, kind, n_tracks, division = struct.unpack(">IHHH", data[4:14])
@@ -81,12 +89,12 @@ def parse(data: bytes) -> MidiEvents:
             raise MidiSyntaxError("unknown SMPTE frame rate")
     if division == 0:
         raise MidiSyntaxError("0 ticks per beat")
-    tracks = [
-        _track(chunk, number) for number, chunk in enumerate(_track_chunks(data, 8 + size), start=1)
-    ]
-    if not tracks or len(tracks) < n_tracks:
-        raise MidiSyntaxError(f"has {len(tracks)} of {n_tracks} tracks")
-    return _joined(kind if kind or len(tracks) == 1 else 1, division, frame_rate, tracks)
+    remarks: list[str] = []
+    chunks = _chunks(data, 8 + size, n_tracks, remarks)
+    tracks = [_track(chunk, number, remarks) for number, chunk in enumerate(chunks, start=1)]
+    if not tracks:
+        raise MidiSyntaxError("has no track")
+    return _joined(kind if kind or len(tracks) == 1 else 1, division, frame_rate, tracks, remarks)
 
 
 def _joined(
@@ -94,6 +102,7 @@ def _joined(
     division: int,
     frame_rate: float | None,
     tracks: list[tuple[list[int], list[bytes], int]],
+    remarks: list[str],
 ) -> MidiEvents:
     """Return all tracks' messages as one, with their times."""
     ticks, own_messages, ends = zip(*tracks, strict=True)
@@ -102,8 +111,6 @@ def _joined(
     messages = [message for own in own_messages for message in own]
     heads = b"".join((message + b"\0")[:3] for message in messages)
     head = np.frombuffer(heads, dtype=np.uint8).reshape(-1, 3).astype(np.int64)
-    if (head[head[:, 0] < 0xF0, 1:] > 127).any():
-        raise MidiSyntaxError("a data byte above 127")
     end_ticks, ends_s, time_s = np.array(ends), np.empty(len(tracks)), np.empty(len(tick))
     is_tempo = (head[:, 0] == META) & (head[:, 1] == SET_TEMPO)
     for number, end_tick in enumerate(end_ticks):
@@ -114,7 +121,8 @@ def _joined(
         time_s[own], ends_s[number] = seconds(tick[own]), seconds(end_tick)
     columns = {"track": track, "tick": tick, "time_s": time_s}
     table = pd.DataFrame(columns | dict(zip(("status", "data1", "data2"), head.T, strict=True)))
-    return MidiEvents(kind, table, messages, end_ticks, ends_s)
+    beat = 0 if frame_rate else division
+    return MidiEvents(kind, table, messages, end_ticks, ends_s, beat, tuple(remarks))
 
 
 def _clock(
@@ -141,26 +149,33 @@ def _clock(
     return seconds
 
 
-def _track_chunks(data: bytes, position: int) -> Iterator[bytes]:
-    number = 0
+def _chunks(data: bytes, position: int, n_expected: int, remarks: list[str]) -> Iterator[bytes]:
+    """Yield the tracks; one whose length cannot be true goes on to the next, or to the end."""
+    number = n_chunks = 0
     while position + 8 <= len(data):
         name, size = struct.unpack(">4sI", data[position : position + 8])
-        position += 8
+        position, n_chunks = position + 8, n_chunks + 1
         if name == b"MTrk":
             number += 1
-            if position + size > len(data):
-                raise MidiSyntaxError(f"cut off in track {number}")
+            if size == 0 or position + size > len(data):
+                following = data.find(b"MTrk", position)
+                size = (len(data) if following < 0 else following) - position
+                if not data[: position + size].endswith(END_OF_TRACK + b"\0"):
+                    raise MidiSyntaxError(f"cut off in track {number}")
+                remarks.append(f"track {number} does not have the length that it claims")
             yield data[position : position + size]
         elif number == 0 and position + size > len(data):
             raise MidiSyntaxError("no track where the first should begin")
         position += size
+    if n_chunks < n_expected:  # some programs count their own chunks as tracks
+        remarks.append(f"has {number} of the {n_expected} tracks that it claims")
 
 
-def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
+def _track(data: bytes, number: int, remarks: list[str]) -> tuple[list[int], list[bytes], int]:
     """Return a track's ticks and messages, and the tick of its end."""
     ticks: list[int] = []
     messages: list[bytes] = []
-    tick = end_tick = running = position = 0
+    tick = end_tick = running = position = n_slips = 0
     try:
         while position < len(data):
             delta, position = _variable_length(data, position)
@@ -181,6 +196,9 @@ def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
             else:
                 end += {0xF1: 1, 0xF2: 2, 0xF3: 1}.get(status, 0)
             message = bytes((status,)) + data[position:end]
+            if status < 0xF0 and max(message[1:], default=0) > 127:
+                n_slips += 1
+                message = bytes((status, *(min(byte, 127) for byte in message[1:])))
             if status < 0xF0 or _kept(message, data[start:end]):
                 ticks.append(tick)
                 messages.append(message)
@@ -191,6 +209,8 @@ def _track(data: bytes, number: int) -> tuple[list[int], list[bytes], int]:
         position = len(data) + 1
     if position > len(data):
         raise MidiSyntaxError(f"track {number} ends within an event")
+    if n_slips:
+        remarks.append(f"track {number} has {n_slips} messages with values above 127, read as 127")
     return ticks, messages, max([end_tick, *ticks[-1:]])
 
 

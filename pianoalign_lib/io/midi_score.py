@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..common.errors import InputError
+from .given import HEAD, MIDI, RECORDING, given_file, kind_of
 from .midi_parsing import MidiEvents, MidiSyntaxError, parse
 
 DRUM_CHANNEL = 9
@@ -98,7 +98,11 @@ def read_midi_score(source: Any, *, ends_all: bool = False) -> MidiScore:
     try:
         events = parse(data)
     except MidiSyntaxError as error:
-        raise InputError(f"{name}: not a readable MIDI file ({error}); export it again") from error
+        kind = kind_of(data[:HEAD])
+        reason, remedy = (error if kind in ("", MIDI) else f"it is {kind}"), "export it again"
+        if kind == RECORDING:
+            remedy = "the recording comes first, then the MIDI file"
+        raise InputError(f"{name}: not a readable MIDI file ({reason}); {remedy}") from error
     score = _score(name, events, ends_all)
     if score.notes.empty:
         raise no_notes(name)
@@ -129,14 +133,12 @@ def _content(source: Any) -> tuple[str, bytes]:
             raise InputError(f"MIDI object: cannot be written ({error}); correct it") from error
         return "MIDI object", buffer.getvalue()
     try:
-        path = Path(source)
+        path = given_file(source)
     except TypeError as error:
         kind = type(source).__name__
         raise InputError(
             f"MIDI of type {kind}: give a path, the file's bytes or a pretty_midi object"
         ) from error
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     try:
         return str(path), path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A MIDI file with all its messages at new times, in one tempo."""
+"""A MIDI file with all its messages at new times."""
 
 from __future__ import annotations
 
@@ -8,53 +8,68 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from .midi_parsing import END_OF_TRACK, META, SET_TEMPO
+from .midi_parsing import END_OF_TRACK, KEY_SIGNATURE, META, SET_TEMPO, TIME_SIGNATURE
 from .midi_score import CONTROLLER, NO_EVENT, NOTE_OFF, PROGRAM_CHANGE, MidiScore
-from .retiming import Warp, next_start
+from .retiming import EARLY_S, Warp, next_start
+from .timeline import Timeline, following, steady
 
-# One tempo, 120 beats per minute. The finest division is right to 0.13 ms; a coarser one keeps long
-# files within the ten million ticks that pretty_midi takes for the most a sound file can have.
-TEMPO_MESSAGE = b"\xff\x51\x03\x07\xa1\x20"
-BEATS_PER_S = 2
-DIVISIONS = (1920, 960, 480, 384, 96)  # ticks per beat; 384 is right to 0.65 ms, for 3.6 hours
-MOST_TICKS = 10_000_000
 BANK_SELECT = (0, 32)
 # Of meta events of other types mido, hence pretty_midi, ignores the waiting time.
 TIMED_META = (*range(0x08), 0x09, 0x20, 0x21, 0x51, 0x54, 0x58, 0x59, 0x7F)
+TEMPO_HEAD = bytes((META, SET_TEMPO, 3))
+TEXT, LYRIC, MARKER, CUE = 0x01, 0x05, 0x06, 0x07
 # What comes first of messages at one tick.
 TEMPO, ENDS, OTHERS, STARTS = range(4)
 
 
-def retimed_midi(score: MidiScore, onset_s: np.ndarray, offset_s: np.ndarray, warp: Warp) -> bytes:
+def retimed_midi(
+    score: MidiScore,
+    onset_s: np.ndarray,
+    offset_s: np.ndarray,
+    warp: Warp,
+    *,
+    keep_beats: bool = False,
+) -> bytes:
     """Return a MIDI file with all tracks and messages of `score` at new times.
 
     Controllers (the pedal among them), pitch bends, texts, time and key signatures move with
-    `warp`. What was at time 0 stays there, and a change of program stays before the notes it is
-    for. Note-offs that end no note are left out.
+    `warp`. What was at time 0 stays there, but for lyrics, markers and cues, and a change of
+    program stays before the notes it is for. Note-offs that end no note are left out, as are notes
+    and texts from before the recording.
 
     Parameters
     ----------
     score
         The file as it was read.
     onset_s, offset_s : np.ndarray [shape=(n_notes,)]
-        New times in the order of ``score.notes``, from 0 on.
+        New times in the order of ``score.notes``; notes with a negative onset are left out.
     warp
         From old to new times.
+    keep_beats
+        Write a tempo map that follows, so that beats stay beats (:func:`~.timeline.following`), and
+        metres, keys and markers where they are in their bars; else one tempo.
     """
     events = score.events
+    is_meta, kind = (events.table["status"] == META).to_numpy(), events.table["data1"].to_numpy()
     old_s = events.table["time_s"].to_numpy()
-    new_s = np.where(old_s > 0, np.maximum(warp(old_s), 0.0), 0.0)
-    new_s = _before_their_notes(score, new_s, onset_s)
+    stays = (old_s == 0) & ~(is_meta & np.isin(kind, (LYRIC, MARKER, CUE)))
+    new_s = np.where(stays, 0.0, warp(old_s))
+    gone = is_meta & np.isin(kind, (TEXT, LYRIC, MARKER, CUE)) & (new_s < -EARLY_S)
+    new_s = np.maximum(_before_their_notes(score, new_s, onset_s), 0.0)
     ends_s = np.maximum(warp(events.ends_s), 0.0)
     last_s = max(new_s.max(), ends_s.max(), offset_s.max())
-    fitting = (n for n in DIVISIONS if last_s * n * BEATS_PER_S < MOST_TICKS)
-    division = next(fitting, DIVISIONS[-1])
-    ticks = np.rint(new_s * division * BEATS_PER_S).astype(np.int64)
-    end_ticks = np.rint(ends_s * division * BEATS_PER_S).astype(np.int64)
-    on, off = _note_ticks(score, onset_s, offset_s, division * BEATS_PER_S)
+    line = following(score, warp) if keep_beats else steady(last_s)
+    ticks = line.ticks(new_s)
+    if line.places is not None:
+        fixed = is_meta & ~stays & np.isin(kind, (TIME_SIGNATURE, KEY_SIGNATURE, MARKER))
+        ticks[fixed] = line.places[fixed]
+    on, off = _note_ticks(score, onset_s, offset_s, line)
     ended = score.off_row != NO_EVENT
     ticks[score.on_row], ticks[score.off_row[ended]] = on, off[ended]
-    return serialize(events.kind, division, _tracks(score, ticks, off, end_ticks))
+    gone[score.stray_offs], gone[score.on_row] = True, onset_s < 0
+    gone[score.off_row[ended]] = onset_s[ended] < 0
+    tracks = _tracks(score, ticks, off, line.ticks(ends_s), gone, line)
+    return serialize(events.kind, line.division, tracks)
 
 
 def _before_their_notes(score: MidiScore, new_s: np.ndarray, onset_s: np.ndarray) -> np.ndarray:
@@ -75,34 +90,44 @@ def _before_their_notes(score: MidiScore, new_s: np.ndarray, onset_s: np.ndarray
 
 
 def _note_ticks(
-    score: MidiScore, onset_s: np.ndarray, offset_s: np.ndarray, ticks_per_s: int
+    score: MidiScore, onset_s: np.ndarray, offset_s: np.ndarray, line: Timeline
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the ticks of note-ons and note-offs; a note lasts at least one tick."""
     notes = score.notes
-    on = np.rint(onset_s * ticks_per_s).astype(np.int64)
+    on = line.ticks(np.maximum(onset_s, 0.0))
     keys = (notes["track"] * 16 + notes["channel"]) * 128 + notes["pitch"]
-    off = np.minimum(np.rint(offset_s * ticks_per_s), next_start(keys.to_numpy(), on))
+    off = np.minimum(line.ticks(np.maximum(offset_s, 0.0)), next_start(keys.to_numpy(), on))
     return on, np.maximum(off, on + 1).astype(np.int64)
 
 
 def _tracks(
-    score: MidiScore, ticks: np.ndarray, off: np.ndarray, end_ticks: np.ndarray
+    score: MidiScore,
+    ticks: np.ndarray,
+    off: np.ndarray,
+    end_ticks: np.ndarray,
+    gone: np.ndarray,
+    line: Timeline,
 ) -> Iterator[tuple[np.ndarray, list[bytes], int]]:
-    """Yield ticks in order, messages and end of each track, with one tempo at the beginning."""
+    """Yield ticks in order, messages and end of each track; the tempos are in the first."""
     table, ended = score.events.table, score.off_row != NO_EVENT
     is_meta = table["status"] == META
     rows = table[["track"]].assign(tick=ticks, rank=OTHERS, message=score.events.messages)
     # An event whose waiting time would be ignored gets none: it moves to the one before it.
     rows["waits"] = ~is_meta | table["data1"].isin(TIMED_META)
     rows.loc[score.on_row, "rank"], rows.loc[score.off_row[ended], "rank"] = STARTS, ENDS
-    rows = rows[~is_meta | (table["data1"] != SET_TEMPO)].drop(index=score.stray_offs.tolist())
-    endless = score.notes[~ended]
+    rows = rows[~gone & ~(is_meta & (table["data1"] == SET_TEMPO))]
+    endless = score.notes[~ended & ~gone[score.on_row]]
     keys = zip(endless["channel"], endless["pitch"], strict=True)
     offs = [bytes((NOTE_OFF | channel, pitch, 64)) for channel, pitch in keys]
-    ends = endless[["track"]].assign(tick=off[~ended], rank=ENDS, message=offs, waits=True)
-    timed = range(len(end_ticks) if score.events.kind == 2 else 1)
-    tempos = pd.DataFrame({"track": timed}).assign(
-        tick=0, rank=TEMPO, message=TEMPO_MESSAGE, waits=True
+    ends = endless[["track"]].assign(tick=off[endless.index], rank=ENDS, message=offs, waits=True)
+    changes = np.flatnonzero(np.append(True, np.diff(line.tempo) != 0))
+    tempos = pd.DataFrame(
+        [
+            (track, line.tick[at], TEMPO, TEMPO_HEAD + int(line.tempo[at]).to_bytes(3, "big"), True)
+            for track in range(len(end_ticks) if score.events.kind == 2 else 1)
+            for at in changes
+        ],
+        columns=["track", "tick", "rank", "message", "waits"],
     )
     rows = pd.concat([rows, ends, tempos]).sort_values(["track", "tick", "rank"])
     for number, end_tick in enumerate(end_ticks.tolist()):

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import InputError
-from .audio import load_audio, open_sound, resample
+from .audio import load_audio, mixed, open_sound, resample
 
 SAMPLE_RATES = (1_000, 1_000_000)  # Hz; anything else is a damaged file or a slip
 LONGEST_S = 12 * 3600.0
+UNKNOWN = 2**62  # samples: more than any header can mean
+FULL_SCALES = tuple(2 ** (bits - 1) - 1 for bits in (16, 24, 32))  # of integers of any type
 MOST_CHANNELS = 64  # of samples; more means that their axes are swapped
 
 
@@ -35,7 +37,8 @@ class Recording:
 def open_recording(audio: Any, sample_rate: float | None) -> Recording:
     """Return a recording from a path, or from samples and their rate.
 
-    Samples are mixed to mono; those beyond ±1 are scaled down to it.
+    Samples are mixed to mono; those beyond ±1 are scaled down to it. Integers of more
+    than 16 bits are taken for 16-bit, 24-bit or 32-bit samples, the least that holds them all.
 
     Raises
     ------
@@ -45,22 +48,22 @@ def open_recording(audio: Any, sample_rate: float | None) -> Recording:
     if isinstance(audio, (str, Path)):
         if sample_rate is not None:
             raise InputError(f"{audio}: a file has its own sample rate; leave out sample_rate")
-        return _check_file(Path(audio))
+        return _check_file(audio)
     return _check_samples(audio, sample_rate)
 
 
-def _check_file(path: Path) -> Recording:
+def _check_file(path: str | Path) -> Recording:
     """Return a recording whose header, at least, can be believed."""
     with open_sound(path) as file:
         rate, n_samples = file.samplerate, file.frames
     if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
         raise InputError(f"{path}: claims {rate:,} samples per second; export it again")
-    if n_samples / rate > LONGEST_S:
+    if LONGEST_S * rate < n_samples < UNKNOWN:
         raise InputError(
             f"{path}: claims to last {n_samples / rate / 3600:,.0f} hours (at most "
             f"{LONGEST_S / 3600:.0f}); convert it to WAV or FLAC, or cut it"
         )
-    return Recording(str(path), path)
+    return Recording(str(path), Path(path))
 
 
 def _check_samples(audio: Any, sample_rate: float | None) -> Recording:
@@ -82,7 +85,11 @@ def _check_samples(audio: Any, sample_rate: float | None) -> Recording:
         )
     if samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS:
         samples = samples.T
-    scale = float(np.iinfo(samples.dtype).max) if samples.dtype.kind in "iu" else 1.0
-    mono = samples.reshape(len(samples), -1).mean(axis=1, dtype=np.float64) / scale
+    mono = next(mixed([samples.reshape(len(samples), -1)])).astype(np.float64)
+    if samples.dtype.kind in "iu":
+        narrow = samples.dtype.itemsize <= 2
+        scales = (np.iinfo(samples.dtype).max,) if narrow else FULL_SCALES
+        peak = max(int(samples.max()), -1 - int(samples.min()))
+        mono /= next((full for full in scales if peak <= full), peak)
     mono /= max(1.0, float(np.abs(mono).max()))  # integers given as floats, say
     return Recording("recording", mono.astype(np.float32), int(rate))

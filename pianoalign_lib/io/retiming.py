@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 Warp = Callable[[np.ndarray], np.ndarray]
 GROUP_S = 0.05  # notes of one chord
+EARLY_S = 0.1  # what is so little before the recording's beginning is put on it
 SHORTEST_NOTE_S = 0.001
 TEMPO_SPAN_S = 1.0  # to each side of a note: how far its local tempo is looked for
 LOCAL_TEMPO = (0.25, 4.0)  # a note's length changes by no other factors
+
+
+@dataclass(frozen=True)
+class _Knots:
+    """A map through points, at the old pace beyond the ends; a function could not be pickled."""
+
+    old_s: np.ndarray
+    new_s: np.ndarray
+
+    def __call__(self, time_s: np.ndarray) -> np.ndarray:
+        inside_s = np.clip(time_s, self.old_s[0], self.old_s[-1])
+        return np.interp(inside_s, self.old_s, self.new_s) + (time_s - inside_s)
 
 
 def note_warp(old_s: np.ndarray, new_s: np.ndarray) -> Warp:
@@ -25,13 +39,7 @@ def note_warp(old_s: np.ndarray, new_s: np.ndarray) -> Warp:
     old, new = knots["old"].to_numpy(), knots["new"].to_numpy()
     above = np.maximum.accumulate(new)
     below = np.minimum.accumulate(new[::-1])[::-1]
-    new = (above + below) / 2
-
-    def warp(time_s: np.ndarray) -> np.ndarray:
-        inside_s = np.clip(time_s, old[0], old[-1])
-        return np.interp(inside_s, old, new) + (time_s - inside_s)
-
-    return warp
+    return _Knots(old, (above + below) / 2)
 
 
 def new_offsets(notes: pd.DataFrame, onset_s: np.ndarray, warp: Warp) -> np.ndarray:

@@ -1,0 +1,44 @@
+"""Files as people name them: what is there instead of the file that is asked for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..common.errors import InputError
+
+HEAD = 512  # bytes that tell what a file is
+RECORDING, MIDI = "a recording", "a MIDI file"
+# Where a mark stands, the mark, and what has it.
+MARKS = (
+    (0, b"MThd", MIDI), (8, b"RMID", MIDI), (8, b"WAVE", RECORDING), (8, b"AIF", RECORDING),
+    (0, b"fLaC", RECORDING), (0, b"OggS", RECORDING), (0, b"ID3", RECORDING),
+    (0, b"\xff\xfb", RECORDING), (4, b"ftyp", "an MP4 file"),
+    (0, b"\x30\x26\xb2\x75", "a Windows Media file"), (0, b"\x1a\x45\xdf\xa3", "a Matroska file"),
+    (0, b"PK\3\4", "a zip archive"), (0, b"%PDF", "a PDF document"),
+)  # fmt: skip
+
+
+def given_file(source: str | Path) -> Path:
+    """Return the path of an ordinary file; InputError for an address, a folder, a pipe."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    if re.match(r"\w{2,}:/", str(source)):
+        raise InputError(f"{source}: is an address; download the file and give its path")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if path.exists():
+        raise InputError(f"{path}: is a pipe or device; save it as a file first")
+    raise InputError(f"{path}: no such file")
+
+
+def kind_of(head: bytes) -> str:
+    """Return what a file with these first bytes is; empty if unknown."""
+    for place, mark, kind in MARKS:
+        if head[place:].startswith(mark):
+            return kind
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
+        return "a web page" if b"<html" in head.lower() else "an XML file"
+    is_text = head and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+    return "a text file" if is_text else ""
