@@ -100,6 +100,7 @@ def align(
         found.confidence[copies],
         found.status[copies],
         structure=found.structure,
+        remarks=found.remarks,
     )
     return assemble(
         score, score.piano_rows(), placed, audio=recording.name, method=method, spectra=spectra

@@ -69,6 +69,7 @@ class Alignment:
     structure: pd.DataFrame = field(repr=False)
     _score: MidiScore = field(repr=False)
     _warp: Warp = field(repr=False)
+    _doubts: tuple[str, ...] = field(default=(), repr=False)
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
@@ -139,7 +140,7 @@ class Alignment:
         """What was put right on reading the MIDI file, and what the written one does not hold."""
         n_early = int((self.notes["onset_s"] < 0).sum())
         left_out = f"{n_early:,} notes are before the recording: the aligned file leaves them out"
-        told = (*self._score.events.remarks, *[left_out] * (n_early > 0))
+        told = (*self._score.events.remarks, *self._doubts, *[left_out] * (n_early > 0))
         return tuple(f"{self.midi}: {remark}" for remark in told)
 
     def midi_bytes(self, *, keep_beats: bool = False) -> bytes:
@@ -233,7 +234,9 @@ def assemble(
     )
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
     structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
-    return Alignment(notes, audio, score.name, method, spectra, structure, score, warp)
+    return Alignment(
+        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks
+    )
 
 
 def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:

@@ -26,6 +26,8 @@ class Placement:
     structure : tuple[tuple[float, float, float, float], ...]
         Stretches of the MIDI file in the order in which they are played: begin and end in the MIDI
         file, begin and end in the recording, in seconds. Empty if the method does not look for it.
+    remarks : tuple[str, ...]
+        Why the answer as a whole may be wrong.
     """
 
     onset_s: np.ndarray
@@ -33,6 +35,7 @@ class Placement:
     status: np.ndarray
     offset_s: np.ndarray | None = None
     structure: tuple[tuple[float, float, float, float], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def heard(self) -> np.ndarray:

@@ -21,6 +21,7 @@ from .spectra import Spectra
 
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no course is looked for
 COURSE_GAIN = 0.03  # by which a course must raise that share to be used
+AMBIGUOUS = "the recording is of a passage that occurs twice: all notes may be of the other one"
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 
 
@@ -95,7 +96,8 @@ def _located(hearing: Hearing, notes: pd.DataFrame) -> Placement:
     )
     doubtful = chosen.course.beyond(onset_s[rows]) | chosen.is_ambiguous
     status = np.where(doubtful & (found.status == ALIGNED), UNCERTAIN, found.status)
-    return _with_rest(onset_s, chosen, replace(found, status=status))
+    found = _with_rest(onset_s, chosen, replace(found, status=status))
+    return replace(found, remarks=(AMBIGUOUS,) if chosen.is_ambiguous else ())
 
 
 def _with_rest(onset_s: np.ndarray, chosen: Chosen, found: Placement) -> Placement:
