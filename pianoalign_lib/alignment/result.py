@@ -86,10 +86,7 @@ class Alignment:
 
     @property
     def tuning(self) -> float:
-        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if it is not clear.
-
-        A piano at 415 Hz sounds as one at 440 Hz that plays a semitone lower.
-        """
+        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if not clear."""
         return A4_HZ * 2.0 ** (self.spectra.tuning / 12.0)
 
     @property
@@ -101,11 +98,8 @@ class Alignment:
         """Return in a line how far the recording's pitch is away; empty if it is about the same."""
         if abs(self.spectra.tuning) <= IN_TUNE:
             return ""
-        text = f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz"
-        if count := abs(self.transposition):
-            way = "higher" if self.transposition > 0 else "lower"
-            text += f", {count} semitone{'s' if count > 1 else ''} {way}"
-        return text
+        semitones = f", {self.spectra.tuning:+.2f} semitones from {A4_HZ:.0f} Hz"
+        return f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz{semitones}"
 
     def summary(self) -> str:
         """Return one line: how many notes of each status, and how far the aligned ones moved."""
