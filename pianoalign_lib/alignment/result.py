@@ -180,8 +180,8 @@ class Alignment:
 
 def assemble(
     score: MidiScore,
-    rows: np.ndarray,
-    placed: Placement,
+    copies: np.ndarray,
+    found: Placement,
     *,
     audio: str,
     method: str,
@@ -189,17 +189,19 @@ def assemble(
 ) -> Alignment:
     """Return the alignment of a whole file from what a method says of its piano notes.
 
-    These are the `rows` of ``score.notes``; the other notes move with them.
+    The other notes move with them. `copies` says which of the placed keys each piano note is.
     """
+    rows = score.piano_rows()
+    placed_s = np.maximum(found.onset_s[copies], 0.0)
     given = score.notes
     old_s = given["onset_s"].to_numpy()
     file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
-    warp = note_warp(old_s[rows], np.maximum(placed.onset_s, 0.0))
+    warp = note_warp(old_s[rows], placed_s)
     onset_s = np.maximum(warp(old_s), 0.0)
     confidence = np.full(len(given), np.nan)
     status = np.full(len(given), OUTSIDE, dtype=object)
-    onset_s[rows] = np.maximum(placed.onset_s, 0.0)
-    confidence[rows], status[rows] = placed.confidence, placed.status
+    onset_s[rows] = placed_s
+    confidence[rows], status[rows] = found.confidence[copies], found.status[copies]
     notes = pd.DataFrame(
         {
             "note_id": given["note_id"],
@@ -214,5 +216,5 @@ def assemble(
         }
     )
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
-    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
+    structure = pd.DataFrame(list(found.structure), columns=columns, dtype=float)
     return Alignment(notes, audio, score.name, method, spectra, structure, score, warp)
