@@ -121,5 +121,6 @@ def test_without_a_repeat_the_option_changes_nothing() -> None:
     recording, midi = EXAMPLES / "recording.flac", EXAMPLES / "loose.mid"
     once, asked = (align(recording, midi, repeats=each) for each in ("once", "unfold"))
     assert once.midi_bytes() == asked.midi_bytes() and once.csv_text() == asked.csv_text()
-    with pytest.raises(ConfigError, match="choose one of once, unfold"):
-        align(recording, midi, repeats="twice")
+    for options in ({"repeats": "twice"}, {"repeats": "unfold", "method": "dtw"}):
+        with pytest.raises(ConfigError, match="choose one of once, unfold"):
+            align(recording, midi, **options)

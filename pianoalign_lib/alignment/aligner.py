@@ -9,7 +9,7 @@ point's name is the method's, in ``align(..., method=name)`` and ``pianoalign al
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..io.notes import apply_pedal
 from ..io.placement import ALIGNED, Placement
 from ..io.recording import open_recording
 from ..io.unfolding import unfolded
+from ..localizer import locate as localizer
 from ..localizer import transposition
 from ..localizer.coarse import find_course
 from ..localizer.spectra import Spectra, compute_spectra
@@ -80,8 +81,7 @@ def align(
         If a network's file is missing or damaged.
     """
     other = None if method == "localizer" else _entry_point(method)
-    if repeats not in REPEATS:
-        raise ConfigError(f"unknown repeats '{repeats}'; choose one of {', '.join(REPEATS)}")
+    _check_repeats(repeats, method)
     score = read_midi_score(midi)
     notes, copies = _struck_keys(score)
     recording = open_recording(audio, sample_rate)
@@ -95,16 +95,15 @@ def align(
                 copies = _struck_keys(score)[1]
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    placed = Placement(
-        found.onset_s[copies],
-        found.confidence[copies],
-        found.status[copies],
-        structure=found.structure,
-        remarks=found.remarks,
-    )
-    return assemble(
-        score, score.piano_rows(), placed, audio=recording.name, method=method, spectra=spectra
-    )
+    return assemble(score, copies, found, audio=recording.name, method=method, spectra=spectra)
+
+
+def _check_repeats(repeats: str, method: str) -> None:
+    if repeats not in (REPEATS if method == "localizer" else REPEATS[:1]):
+        raise ConfigError(
+            f"repeats '{repeats}' with method '{method}': choose one of {', '.join(REPEATS)}; only "
+            "the localizer unfolds"
+        )
 
 
 def _unfold(
@@ -113,15 +112,14 @@ def _unfold(
     """Return file and placement with what is played again, if its notes are heard each time."""
     # Where a repeat is left out the notes fit as well, so that nothing needs to be told of it.
     for told in filter(None, (once.structure, find_course(spectra, notes).structure())):
-        again = unfolded(score, told)
-        if again is None:
-            continue
-        keys, copies = _struck_keys(again)
-        found = transposition.locate(spectra, keys)[0]
-        note_id = again.notes["note_id"].iloc[again.piano_rows()]
-        status = found.status[copies][note_id.duplicated(keep=False)]
-        if len(status) and np.mean(status == ALIGNED) > HEARD_AGAIN:
-            return again, replace(found, structure=told)
+        if (again := unfolded(score, told)) is not None:
+            keys, copies = _struck_keys(again)
+            with suppress(InputError):
+                found = localizer.locate(spectra, keys)
+                note_id = again.notes["note_id"].iloc[again.piano_rows()]
+                status = found.status[copies][note_id.duplicated(keep=False)]
+                if len(status) and np.mean(status == ALIGNED) > HEARD_AGAIN:
+                    return again, replace(found, structure=told)
     return score, once
 
 

@@ -88,10 +88,7 @@ class Alignment:
 
     @property
     def tuning(self) -> float:
-        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if it is not clear.
-
-        A piano at 415 Hz sounds as one at 440 Hz that plays a semitone lower.
-        """
+        """Frequency in Hz at which the recording plays the MIDI file's A4; 440 if not clear."""
         return A4_HZ * 2.0 ** (self.spectra.tuning / 12.0)
 
     @property
@@ -103,11 +100,8 @@ class Alignment:
         """Return in a line how far the recording's pitch is away; empty if it is about the same."""
         if abs(self.spectra.tuning) <= IN_TUNE:
             return ""
-        text = f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz"
-        if count := abs(self.transposition):
-            way = "higher" if self.transposition > 0 else "lower"
-            text += f", {count} semitone{'s' if count > 1 else ''} {way}"
-        return text
+        semitones = f", {self.spectra.tuning:+.2f} semitones from {A4_HZ:.0f} Hz"
+        return f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz{semitones}"
 
     def summary(self) -> str:
         """Return one line: how many notes of each status, and how far the aligned ones moved."""
@@ -197,8 +191,8 @@ class Alignment:
 
 def assemble(
     score: MidiScore,
-    rows: np.ndarray,
-    placed: Placement,
+    copies: np.ndarray,
+    found: Placement,
     *,
     audio: str,
     method: str,
@@ -206,19 +200,20 @@ def assemble(
 ) -> Alignment:
     """Return the alignment of a whole file from what a method says of its piano notes.
 
-    These are the `rows` of ``score.notes``; the other notes move with them.
+    The other notes move with them. `copies` says which of the placed keys each piano note is.
     """
+    rows = score.piano_rows()
     given = score.notes
     old_s = given["onset_s"].to_numpy()
     file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
-    placed_s = _with_early(old_s[rows], placed)
+    placed_s = _with_early(old_s[rows], found.onset_s[copies], found.status[copies])
     warp = note_warp(old_s[rows], placed_s)
     moved_s = warp(old_s)
     onset_s = np.where(moved_s < -EARLY_S, moved_s, np.maximum(moved_s, 0.0))
     confidence = np.full(len(given), np.nan)
     status = np.full(len(given), OUTSIDE, dtype=object)
     onset_s[rows] = placed_s
-    confidence[rows], status[rows] = placed.confidence, placed.status
+    confidence[rows], status[rows] = found.confidence[copies], found.status[copies]
     notes = pd.DataFrame(
         {
             "note_id": given["note_id"],
@@ -233,19 +228,19 @@ def assemble(
         }
     )
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
-    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
+    structure = pd.DataFrame(list(found.structure), columns=columns, dtype=float)
     return Alignment(
-        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks
+        notes, audio, score.name, method, spectra, structure, score, warp, found.remarks
     )
 
 
-def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:
+def _with_early(old_s: np.ndarray, onset_s: np.ndarray, status: np.ndarray) -> np.ndarray:
     """Return onsets, those of notes from before the recording as far before it as they were.
 
     A method can only put them at its beginning, all at once.
     """
-    onset_s = np.maximum(placed.onset_s, 0.0)
-    early = (placed.status == NOT_HEARD) & (onset_s == 0)
+    onset_s = np.maximum(onset_s, 0.0)
+    early = (status == NOT_HEARD) & (onset_s == 0)
     if early.any() and not early.all():
         moved_s = note_warp(old_s[~early], onset_s[~early])(old_s)
         onset_s = np.where(early & (moved_s < -EARLY_S), moved_s, onset_s)

@@ -21,6 +21,7 @@ SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jum
 BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its pace puts them
 SAME_PACE = 0.2  # natural logarithm of paces that need no search of their own
 MOST_SEARCHES = 3
+JUMP_COSTS = (12.0, 6.0, np.inf)  # what is tried, in turn
 EDGE_S = 0.1
 
 
@@ -102,7 +103,7 @@ def likely_paces(spectra: Spectra, notes: pd.DataFrame) -> list[float]:
 
 
 def find_course(
-    spectra: Spectra, notes: pd.DataFrame, pace: float = 1.0, jumps: bool = True
+    spectra: Spectra, notes: pd.DataFrame, pace: float = 1.0, jump_cost: float = JUMP_COSTS[0]
 ) -> Course:
     """Follow a recording through a MIDI file, at rising frame rates.
 
@@ -119,8 +120,9 @@ def find_course(
     pace
         How many times slower the recording is taken to be at first; what the path then says of it
         is followed.
-    jumps
-        False: one stretch, whatever the recording leaves out or repeats.
+    jump_cost
+        What a jump costs, in gains of a frame of 0.1 s, about a fifth each where the music fits; if
+        infinite, there is one stretch, whatever the recording leaves out or repeats.
     """
     notes = notes.sort_values("onset_s", kind="stable")
     start_s = float(notes["onset_s"].iloc[0])
@@ -131,9 +133,9 @@ def find_course(
     pitch = notes["pitch"].to_numpy(np.int64)
     n_cells = (spectra.duration_s * LONG_FPS / FINEST) ** 2
     steps = _steps(n_cells * max(1.0, 1.0 / pace))
-    pace, path = _free_path(spectra, arrays, pitch, pace, steps[0], jumps)
+    pace, path = _free_path(spectra, arrays, pitch, pace, steps[0], jump_cost)
     for before, frames in zip(steps[:-1], steps[1:], strict=True):
-        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jumps)
+        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jump_cost)
     frame_s = steps[-1] / LONG_FPS
     stretches = []
     for audio, score in path.pieces(max(3, round(SAME_S * pace / frame_s))):
@@ -159,7 +161,7 @@ def _score_at(arrays, pitch, pace: float, frame_s: float):
 
 
 def _free_path(
-    spectra: Spectra, arrays, pitch, pace: float, frames: int, jumps: bool
+    spectra: Spectra, arrays, pitch, pace: float, frames: int, jump_cost: float
 ) -> tuple[float, Path]:
     """Return the path with everything compared, and the pace that it was found at."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
@@ -167,7 +169,7 @@ def _free_path(
     for search in range(MOST_SEARCHES):
         score = _score_at(arrays, pitch, pace, frame_s)
         everywhere = np.zeros(len(audio.rise), np.int64)
-        path = follow(audio, score, everywhere, len(score.rise), frame_s, jumps)
+        path = follow(audio, score, everywhere, len(score.rise), frame_s, jump_cost)
         better = min(max(pace * _slope(path), SLOWEST), FASTEST)
         if abs(np.log(better / pace)) < SAME_PACE or search == MOST_SEARCHES - 1:
             break
@@ -185,7 +187,14 @@ def _slope(path: Path) -> float:
 
 
 def _banded_path(
-    spectra: Spectra, arrays, pitch, pace: float, path: Path, before: int, frames: int, jumps: bool
+    spectra: Spectra,
+    arrays,
+    pitch,
+    pace: float,
+    path: Path,
+    before: int,
+    frames: int,
+    jump_cost: float,
 ) -> Path:
     """Return the path at a faster rate, around a slower one."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
@@ -200,4 +209,4 @@ def _banded_path(
     outside = time - time.clip(path.audio[0], path.audio[-1] + 1)
     centre = (place + 0.5 + outside) * ratio
     first = np.rint(centre - width / 2).astype(np.int64).clip(0, len(score.rise) - width)
-    return follow(audio, score, first, width, frame_s, jumps)
+    return follow(audio, score, first, width, frame_s, jump_cost)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .coarse import Course, find_course, likely_paces
+from .coarse import JUMP_COSTS, Course, find_course, likely_paces
 from .events import Events
 from .hearing import Hearing
 from .passages import LEAST_SHARE, share_along
@@ -15,6 +15,8 @@ from .refine import settle_course
 from .smooth import singled, smoothed
 
 GOOD_SHARE = 0.85  # of the probed notes heard, over all of the shorter side: no other pace is tried
+ALL_SHARE = 0.97  # of the probed notes heard: no cheaper jumps are tried
+JUMPS_GAIN = 0.02  # by which notes must be heard better along a course whose jumps are cheaper
 JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
 LEAST_REST = 0.25  # of the notes left out: there may be another reading
 AS_WELL, AS_LONG = 0.2, 0.8  # share heard, and share of the recording, of another reading
@@ -67,11 +69,7 @@ def choose_course(
     """
     best, chosen, chosen_pace = least, None, 1.0
     for pace in likely_paces(hearing.spectra, notes):
-        found = _heard(hearing, find_course(hearing.spectra, notes, pace), onset_s, pitch, velocity)
-        if len(found.course.stretches) > 1:
-            straight = find_course(hearing.spectra, notes, pace, jumps=False)
-            other = _heard(hearing, straight, onset_s, pitch, velocity)
-            found = other if other.share > found.share + JUMPS_LOSS else found
+        found = _best_jumps(hearing, notes, pace, onset_s, pitch, velocity)
         explained = found.course.audio_s / hearing.spectra.duration_s
         value = found.share * max(len(found.rows) / len(onset_s), explained)
         if found.share > LEAST_SHARE and value > best:
@@ -89,6 +87,24 @@ def choose_course(
         return chosen
     better = replace(other, rows=rest[other.rows]) if other.share > chosen.share else chosen
     return replace(better, is_ambiguous=True)
+
+
+def _best_jumps(hearing: Hearing, notes, pace: float, onset_s, pitch, velocity) -> Chosen:
+    """Return the course of a pace, with what jumps cost chosen by what is heard."""
+
+    def along(jump_cost: float) -> Chosen:
+        course = find_course(hearing.spectra, notes, pace, jump_cost)
+        return _heard(hearing, course, onset_s, pitch, velocity)
+
+    dear, cheap, never = JUMP_COSTS
+    found = along(dear)
+    if found.share < ALL_SHARE:
+        other = along(cheap)
+        found = other if other.share > found.share + JUMPS_GAIN else found
+    if len(found.course.stretches) > 1:
+        other = along(never)
+        found = other if other.share > found.share + JUMPS_LOSS else found
+    return found
 
 
 def _heard(hearing: Hearing, course: Course, onset_s, pitch, velocity) -> Chosen:

@@ -16,7 +16,6 @@ from .rolls import Rolls
 
 STEP_COSTS = (0.075, 0.0, 0.11, 0.22)  # of staying, and of going on by one to three frames
 # In gains of a frame of 0.1 s, about a fifth each where the music fits:
-JUMP_COST = 12.0
 PAUSE_COST = 2.0
 EDGE_COST = 11.0  # of beginning or ending elsewhere than the score does
 BLOCK = 256  # frames of the recording whose gains are in memory at a time
@@ -47,7 +46,7 @@ class Path:
 
 
 def follow(
-    audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, jumps: bool = True
+    audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, jump_cost: float
 ) -> Path:
     """Find the path of the greatest gain; both sides have the same frame rate.
 
@@ -59,14 +58,13 @@ def follow(
         Of the band; that of the score to leave nothing out.
     frame_s
         Seconds per frame, which the prices depend on.
-    jumps
-        False: the score is played from its beginning to its end.
+    jump_cost
+        In gains of a frame of 0.1 s; infinite: the score is played from its beginning to its end.
     """
     n_audio, n_score = len(audio.rise), len(score.rise)
-    jump_cost, pause_cost, edge_cost = (
-        np.float32(cost * 0.1 / frame_s) for cost in (JUMP_COST, PAUSE_COST, EDGE_COST)
+    jump, pause_cost, edge_cost = (
+        np.float32(cost * 0.1 / frame_s) for cost in (jump_cost, PAUSE_COST, EDGE_COST)
     )
-    jump_cost = jump_cost if jumps else np.float32(np.inf)
     entry = np.full(n_score, -edge_cost, np.float32)
     entry[:2] = 0.0
     # Two frames to the left and right, so that no step needs a test for the edge.
@@ -85,7 +83,7 @@ def follow(
             j, k = int(played[before].argmax()), int(paused[before].argmax())
             was_played = played[before][j] >= paused[before][k]
             source[t] = old_low + j if was_played else -1 - (old_low + k)
-            floor = (played[before][j] if was_played else paused[before][k]) - jump_cost
+            floor = (played[before][j] if was_played else paused[before][k]) - jump
             total, code = _arrive(played, paused, a, width, floor, entry[a : a + width])
             pause = paused[a + 3 : a + 3 + width].copy()
             pausing = played[a + 3 : a + 3 + width] - pause_cost

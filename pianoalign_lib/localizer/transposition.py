@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import uniform_filter1d
 
 from ..common.errors import InputError
 from ..io.placement import ALIGNED, Placement
@@ -24,7 +23,6 @@ SURE_SHARE = 0.5  # of the notes, aligned: no other key is looked for
 TAKEN_SHARE = 0.3  # of the notes, aligned in another key; wrong pairs in any: up to 0.04
 CLEAR_SHARE = 0.8  # no further key is tried; an octave away, notes are heard, too
 QUIET_DB = 40.0  # below the recording's level; what is softer is not held
-EVERY = 4  # frames of the spectra
 HARMONICS = ((0, 1.0), (12, 0.6), (19, 0.4), (24, 0.3), (28, 0.2))  # semitones above, and weight
 FADED_S, ATTACK_S = 2.0, 0.2  # after which a note counts no more, and what its onset counts for
 SILENT = 0.02  # of the most frequent pitch
@@ -34,13 +32,8 @@ OCTAVE = 13  # rows
 def locate(spectra: Spectra, notes: pd.DataFrame, *given, **options) -> tuple[Placement, Spectra]:
     """Find the onset of each note in the key that the recording is in.
 
-    Parameters and errors are those of :func:`pianoalign_lib.localizer.locate.locate`.
-
-    Returns
-    -------
-    found : Placement
-    spectra : Spectra
-        Those of the recording whose rows are the notes' keys, and whose tuning says how far away.
+    Parameters and errors are those of :func:`pianoalign_lib.localizer.locate.locate`. The spectra
+    returned have the notes' keys as rows, and their tuning says how far away the recording is.
     """
     best, refusal, share = None, None, 0.0
     try:
@@ -69,14 +62,10 @@ def _sure_share(found: Placement) -> float:
     return float(np.mean(found.status == ALIGNED))
 
 
-def _moved(spectra: Spectra, semitones: int) -> Spectra:
-    rows = np.clip(np.arange(N_ROWS) + semitones, 0, N_ROWS - 1)
-    return replace(
-        spectra,
-        long=spectra.long[:, rows],
-        short=spectra.short[:, rows],
-        tuning=spectra.tuning + semitones,
-    )
+def _moved(spectra: Spectra, key: int) -> Spectra:
+    rows = np.clip(np.arange(N_ROWS) + key, 0, N_ROWS - 1)
+    long, short = spectra.long[:, rows], spectra.short[:, rows]
+    return replace(spectra, long=long, short=short, tuning=spectra.tuning + key)
 
 
 def _by_fit(spectra: Spectra, notes: pd.DataFrame) -> list[int]:
@@ -84,9 +73,8 @@ def _by_fit(spectra: Spectra, notes: pd.DataFrame) -> list[int]:
 
     What is compared is how much each row sounds, against the octave around it.
     """
-    levels = spectra.long[::EVERY]
     quiet = np.uint8(max(spectra.reference - QUIET_DB * STEPS_PER_DB, 0))
-    sounding = (np.maximum(levels, quiet) - quiet).mean(axis=0)
+    sounding = (np.maximum(spectra.long[::4], quiet) - quiet).mean(axis=0)
     pitch, onset_s, offset_s, velocity = (
         notes[name].to_numpy() for name in ("pitch", "onset_s", "offset_s", "velocity")
     )
@@ -96,8 +84,13 @@ def _by_fit(spectra: Spectra, notes: pd.DataFrame) -> list[int]:
         row = pitch - LOWEST_ROW + harmonic
         expected += share * np.bincount(row[row < N_ROWS], strength[row < N_ROWS], N_ROWS)
     expected = np.log(expected + SILENT * expected.max())
-    sounding, expected = (each - uniform_filter1d(each, OCTAVE) for each in (sounding, expected))
-    inner = np.arange(FARTHEST, N_ROWS - FARTHEST)
+    # The valid part of the mean over an octave is what all keys have on both sides.
+    octave = np.full(OCTAVE, 1.0 / OCTAVE)
+    sounding, expected = (
+        each[FARTHEST:-FARTHEST] - np.convolve(each, octave, "valid")
+        for each in (sounding, expected)
+    )
+    inner = np.arange(FARTHEST, len(expected) - FARTHEST)
     keys = range(-FARTHEST, FARTHEST + 1)
-    fits = {k: np.corrcoef(sounding[inner + k], expected[inner])[0, 1] for k in keys}
+    fits = {key: np.corrcoef(sounding[inner + key], expected[inner])[0, 1] for key in keys}
     return sorted(keys, key=fits.__getitem__, reverse=True)
