@@ -102,7 +102,7 @@ def test_caf_of_unknown_length(unknown, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.raw", "a.RAW", "a.wav", "a.vox", "a", "ä b.mp3"])
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF"])
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF", "NIST"])
 def test_names_say_nothing_about_what_is_inside(form, name, tmp_path):
     sf.write(tmp_path / name, tones(), RATE, format=form, subtype="PCM_16")
     np.testing.assert_allclose(heard(tmp_path / name), tones(), atol=1e-4)
@@ -114,7 +114,9 @@ def test_names_say_nothing_about_what_is_inside(form, name, tmp_path):
 @pytest.mark.parametrize(
     ("form", "subtype"),
     [("WAV", "GSM610"), ("WAV", "G721_32"), ("WAV", "IMA_ADPCM"), ("WAV", "NMS_ADPCM_32"),
-     ("AU", "G723_24"), ("AIFF", "DWVW_16"), ("AU", "ULAW"), ("SDS", "PCM_16"), ("WAV", "PCM_U8")],
+     ("AU", "G723_24"), ("AIFF", "DWVW_16"), ("AU", "ULAW"), ("SDS", "PCM_16"), ("WAV", "PCM_U8"),
+     ("NIST", "PCM_16"), ("PVF", "PCM_16"), ("VOC", "PCM_16"), ("PAF", "PCM_16"),
+     ("MAT4", "PCM_16"), ("AVR", "PCM_16"), ("IRCAM", "PCM_16"), ("SVX", "PCM_16")],
 )  # fmt: skip
 def test_kinds_that_cannot_be_sought_in(form, subtype, tmp_path):
     samples = soxr.resample(np.resize(tones(), 45 * RATE), RATE, 8_000)

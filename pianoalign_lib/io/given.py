@@ -13,7 +13,7 @@ RECORDING, MIDI = "a recording", "a MIDI file"
 MARKS = (
     (0, b"MThd", MIDI), (8, b"RMID", MIDI), (8, b"WAVE", RECORDING), (8, b"AIF", RECORDING),
     (0, b"fLaC", RECORDING), (0, b"OggS", RECORDING), (0, b"ID3", RECORDING),
-    (0, b"\xff\xfb", RECORDING), (4, b"ftyp", "an MP4 file"),
+    (0, b"\xff\xfb", RECORDING), (0, b"NIST_1A", RECORDING), (4, b"ftyp", "an MP4 file"),
     (0, b"\x30\x26\xb2\x75", "a Windows Media file"), (0, b"\x1a\x45\xdf\xa3", "a Matroska file"),
     (0, b"PK\3\4", "a zip archive"), (0, b"%PDF", "a PDF document"),
 )  # fmt: skip

@@ -120,16 +120,12 @@ def _tracks(
     keys = zip(endless["channel"], endless["pitch"], strict=True)
     offs = [bytes((NOTE_OFF | channel, pitch, 64)) for channel, pitch in keys]
     ends = endless[["track"]].assign(tick=off[endless.index], rank=ENDS, message=offs, waits=True)
-    changes = np.flatnonzero(np.append(True, np.diff(line.tempo) != 0))
-    tempos = pd.DataFrame(
-        [
-            (track, line.tick[at], TEMPO, TEMPO_HEAD + int(line.tempo[at]).to_bytes(3, "big"), True)
-            for track in range(len(end_ticks) if score.events.kind == 2 else 1)
-            for at in changes
-        ],
-        columns=["track", "tick", "rank", "message", "waits"],
-    )
-    rows = pd.concat([rows, ends, tempos]).sort_values(["track", "tick", "rank"])
+    new = np.append(True, np.diff(line.tempo) != 0)
+    said = [TEMPO_HEAD + int(tempo).to_bytes(3, "big") for tempo in line.tempo[new]]
+    tempos = pd.DataFrame({"tick": line.tick[new], "rank": TEMPO, "message": said, "waits": True})
+    timed = range(len(end_ticks) if score.events.kind == 2 else 1)
+    rows = pd.concat([rows, ends, *(tempos.assign(track=number) for number in timed)])
+    rows = rows.sort_values(["track", "tick", "rank"])
     for number, end_tick in enumerate(end_ticks.tolist()):
         own = rows[rows["track"] == number]
         in_order = np.maximum.accumulate(np.where(own["waits"], own["tick"], 0))
