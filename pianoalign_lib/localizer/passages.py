@@ -20,6 +20,7 @@ from .smooth import moved, singled, smoothed
 LEAST_SHARE = 0.5  # of the probed notes heard along a tempo that is tried
 NEAR_BEST = 0.15  # by which a tempo may be heard less well than the best one and still be tried
 CLEAR_NOTES, CLEAR_SHARE = 24, 0.9  # where so many of so many notes are aligned, no more is tried
+HOLE_NOTES, HOLE_SHARE = 15, 0.5  # fewer notes heard: perhaps bars that were left out
 SWITCH_COST = 3.0  # notes that must be heard better before another way is taken
 SIMPLER = 0.02  # of a note, by which a tempo is preferred to events of their own
 RIGHT_ODDS = 3.0  # log odds below which a note along its event is to be checked
@@ -86,7 +87,10 @@ def _along_tempo(hearing: Hearing, tempo: Events, jumps: bool, pitch, velocity) 
     found = hearing.find(expected_s, pitch[order], velocity[order])
     settled_s = np.full(len(order), np.nan)
     settled_s[order] = np.where(hearing.settled(found), found.onset_s, np.nan)
-    order, expected_s = by_time(replace(tempo, time_s=smoothed(moved(tempo, settled_s), jumps)))
+    known = ~np.isnan(settled_s)
+    known |= uniform_filter1d(known.astype(np.float64), HOLE_NOTES, mode="nearest") > HOLE_SHARE
+    again_s = smoothed(moved(tempo, settled_s), jumps, known)
+    order, expected_s = by_time(replace(tempo, time_s=again_s))
     found = hearing.find(expected_s, pitch[order], velocity[order])
     way = hearing.placement(found, expected_s)
     back = np.empty_like(order)

@@ -14,11 +14,13 @@ LINES_S = (1.5, 4.0, 12.0, 40.0)  # standard deviations of the windows of a smoo
 FAR_S = 0.1  # residuals count up to this
 LOOSER = 1.25  # residual of a longer window, over the shortest one's, that is no worse
 LOOSER_S = 0.001
+LEAST_KNOWN = 16  # events
+FEW_S, FEW = 0.02, 0.1  # by which lines through few events fit less well
 LINE_GRID_S, LINE_ROUNDS = 0.25, 3
 SIDES, ONE_SIDED = (0, -1, 1), 1.1  # residual of two sides, over that of one, that is no worse
 
 
-def smoothed(events: Events, jumps: bool = False) -> np.ndarray:
+def smoothed(events: Events, jumps: bool = False, known: np.ndarray | None = None) -> np.ndarray:
     """Return the events' times along local straight lines, robust against loose notes.
 
     The tempo of a performance whose notes are loose; of a score it follows no rubato. The lines are
@@ -31,12 +33,18 @@ def smoothed(events: Events, jumps: bool = False) -> np.ndarray:
     jumps
         Each event gets the length that fits around it, and lines may lie to one side of it, so that
         they end at a rest or a cut; else all of a stretch have one length.
+    known : np.ndarray [shape=(n_events,), dtype=bool], optional
+        With jumps: the events that lines go through; the others lie on lines from either side, so
+        that bars left out do not bend the tempo around them.
     """
     time_s = events.time_s.copy()
     for stretch in np.unique(events.stretch):
         rows = np.flatnonzero(events.stretch == stretch)
-        lines = _broken if jumps else _even
-        time_s[rows] = np.maximum.accumulate(lines(events.midi_s[rows], events.time_s[rows]))
+        times = events.midi_s[rows], events.time_s[rows]
+        told = np.ones(len(rows), bool) if known is None else known[rows]
+        told |= told.sum() < LEAST_KNOWN
+        line_s = _broken(*times, told) if jumps else _even(*times)
+        time_s[rows] = np.maximum.accumulate(line_s)
     return time_s
 
 
@@ -81,15 +89,17 @@ def _even(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
     return lines[fit]
 
 
-def _broken(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
+def _broken(midi_s: np.ndarray, found_s: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the times along lines each as long, and as far to one side, as it fits."""
     chosen_s = least_s = np.zeros(0)
     for length_s in LINES_S:
         lines, residuals = [], []
         for side in SIDES:
-            line_s = _lines(midi_s, found_s, length_s, side)
+            line_s = _lines(midi_s, found_s, length_s, side, known)
             near = _sums(midi_s, length_s, side)
-            off_s = near(np.abs(found_s - line_s).clip(max=FAR_S)) / near(np.ones(len(found_s)))
+            weight = near(1.0 * known)
+            off_s = near(known * np.abs(found_s - line_s).clip(max=FAR_S)) / (weight + 1e-9)
+            off_s += FEW_S / (weight + FEW)
             lines.append(line_s)
             residuals.append(off_s if side else off_s / ONE_SIDED)
         side = np.argmin(residuals, axis=0)[None]
@@ -102,20 +112,27 @@ def _broken(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
     return chosen_s
 
 
-def _lines(midi_s: np.ndarray, found_s: np.ndarray, length_s: float, side: int = 0) -> np.ndarray:
+def _lines(
+    midi_s: np.ndarray,
+    found_s: np.ndarray,
+    length_s: float,
+    side: int = 0,
+    known: np.ndarray | float = 1.0,
+) -> np.ndarray:
     """Return straight lines through the times within about `length_s`, at each of them.
 
     `side`: 0 takes the times before and after, -1 and 1 those of one side.
     """
-    x, weight = midi_s - midi_s[0], np.ones(len(midi_s))
+    x, weight = midi_s - midi_s[0], known * np.ones(len(midi_s))
     near = _sums(midi_s, length_s, side)
     for _ in range(LINE_ROUNDS):
         w, wx, wy = near(weight), near(weight * x), near(weight * found_s)
         wxx, wxy = near(weight * x * x), near(weight * x * found_s)
         slope = (w * wxy - wx * wy) / np.maximum(w * wxx - wx * wx, 1e-6)
+        w = np.maximum(w, 1e-9)
         line_s = wy / w + slope * (x - wx / w)
         residual_s = np.abs(found_s - line_s)
-        weight = 1.0 / (1.0 + np.square(residual_s / (0.02 + 2 * np.median(residual_s))))
+        weight = known / (1.0 + np.square(residual_s / (0.02 + 2 * np.median(residual_s))))
     return line_s
 
 
