@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
+from ..common.config import topic
 from ..common.errors import CheckpointError, InputError
 from ..common.files import atomic_path
 from ..corpora.timing_errors import Condition, generator, perturb
@@ -47,9 +48,10 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
     model.load_state_dict(load_file(path))
     folder = WEIGHTS if variant == DEFAULT else root / "checkpoints" / "localizer"
     target = folder / f"{variant}.onnx"
+    copies = topic(params, "localizer")["copies"]
     _export(model.eval(), target, (1.0, 0.0))
     load_runner.cache_clear()
-    validation = load_sources(root, params, "validation", ("demo", "maps"), augmented=True)
+    validation = load_sources(root, params, "validation", copies, augmented=True)
     _export(model, target, fit_calibration(load_runner(variant, folder), validation))
     load_runner.cache_clear()
     return target

@@ -12,16 +12,17 @@ import torch
 from safetensors.torch import save_file
 
 from ..common.config import digest, topic
-from ..common.errors import ConfigError
+from ..common.errors import CheckpointError, ConfigError
 from ..common.files import atomic_path
 from ..common.progress import progress
+from ..localizer.runner import WEIGHTS
 from .examples import Source, draw_chunk
 from .network import Localizer, LocalizerConfig
 from .sources import load_sources, sources_hash
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 200  # updates
-OF_RUNS = ("updates", "seed", "augmentation", "corpora")  # of a variant, not of its network
+OF_RUNS = ("updates", "seed", "augmentation", "corpora", "start", "learning_rate")  # of a variant, not of its network
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TrainingRun:
     weight_decay: float
     augmentation: bool  # train on augmented copies, too
     corpora: tuple[str, ...]  # that are trained on
+    start: str  # released weights to go on from; empty: from scratch
     network: LocalizerConfig
 
 
@@ -51,6 +53,7 @@ def training_run(params: dict[str, Any], variant: str) -> TrainingRun:
         known = ", ".join(settings["variants"])
         raise ConfigError(f"unknown localizer '{variant}'; params.yaml has {known}")
     run = settings["training"] | {"augmentation": True, "corpora": settings["copies"]}
+    run["start"] = ""
     own = settings["variants"][variant] or {}
     run |= {key: own[key] for key in OF_RUNS if key in own}
     try:
@@ -116,6 +119,36 @@ def _batch(
     return [torch.from_numpy(np.concatenate(parts)) for parts in zip(*chunks, strict=True)]
 
 
+def load_released(model: Localizer, path: Path) -> None:
+    """Give a network the weights of an ONNX file, to be trained further.
+
+    Its batch norms were folded into the convolutions: they stay as they are, a scale and a shift.
+    Attention that the file lacks begins without effect.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, or it is of another network.
+    """
+    import onnx
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; name one of its folder in params.yaml: start")
+    stored = {item.name: item for item in onnx.load(path).graph.initializer}
+    state = model.state_dict()
+    for name, value in state.items():
+        if name in stored:
+            state[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored[name]).copy())
+        elif not name.startswith("attend.") and ".norm." not in name:
+            raise CheckpointError(f"{path}: lacks {name}; name weights of this network to start from")
+        elif name.startswith("attend.leave"):
+            state[name] = torch.zeros_like(value)
+    model.load_state_dict(state)
+    for block in model.blocks:
+        block.norm.running_var -= block.norm.eps
+        block.norm.eval()
+
+
 class _State:
     """Network, optimiser and random generator, as saved to go on later."""
 
@@ -124,12 +157,14 @@ class _State:
         torch.manual_seed(run.seed)
         self.rng = np.random.default_rng(run.seed)
         self.model = Localizer(run.network)
+        if run.start:
+            load_released(self.model, WEIGHTS / f"{run.start}.onnx")
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay
         )
         self.step, self.loss = 0, float("nan")
         if path.is_file():
-            saved = torch.load(path, weights_only=False)
+            saved = torch.load(path, weights_only=True)
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.rng.bit_generator.state = saved["rng"]
