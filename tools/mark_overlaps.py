@@ -20,6 +20,7 @@ from pianoalign_lib.corpora.recordings import load_notes, read_index
 from pianoalign_lib.corpora.same_music import RUN, THRESHOLD, Runs, runs, shared
 from pianoalign_lib.io.notes import read_midi
 
+
 def reason(mine: Runs, held_out: Mapping[str, Runs]) -> str:
     """Return which held-out recording has the same music, in words; empty if none has."""
     share, name = max((shared(mine, other), name) for name, other in held_out.items())

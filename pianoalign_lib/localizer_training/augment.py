@@ -169,7 +169,7 @@ def add_noise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_thumps(audio: np.ndarray, onset_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return `audio` with the thuds of keys, half of them near onsets, of a pedal and of a bench."""
+    """Return `audio` with thuds of keys, half of them near onsets, of pedal and bench."""
     count = round(len(audio) / SAMPLE_RATE * rng.uniform(*THUMPS_PER_S))
     keys_s = rng.choice(onset_s, count // 2) + rng.uniform(*KEY_BED_S, count // 2)
     times_s = np.append(keys_s, rng.uniform(0, len(audio) / SAMPLE_RATE, count - count // 2))
@@ -177,9 +177,7 @@ def add_thumps(audio: np.ndarray, onset_s: np.ndarray, rng: np.random.Generator)
     size = round(6 * decay_s * SAMPLE_RATE)
     fall = np.exp(-np.arange(size) / (decay_s * SAMPLE_RATE))
     rise = np.minimum(1.0, np.arange(size) / (0.003 * SAMPLE_RATE))
-    lows = sosfilt(
-        butter(2, top_hz, fs=SAMPLE_RATE, output="sos"), rng.standard_normal((8, size))
-    )
+    lows = sosfilt(butter(2, top_hz, fs=SAMPLE_RATE, output="sos"), rng.standard_normal((8, size)))
     thuds = lows * fall * rise / np.abs(lows * fall * rise).max(axis=1, keepdims=True)
     level = np.sqrt(np.mean(audio**2)) * 10.0 ** (rng.uniform(*THUMP_DB) / 20.0)
     heard = np.pad(audio, (0, size)).astype(np.float32)

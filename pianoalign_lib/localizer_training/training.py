@@ -22,7 +22,14 @@ from .sources import load_sources, sources_hash
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 200  # updates
-OF_RUNS = ("updates", "seed", "augmentation", "corpora", "start", "learning_rate")  # of a variant, not of its network
+OF_RUNS = (
+    "updates",
+    "seed",
+    "augmentation",
+    "corpora",
+    "start",
+    "learning_rate",
+)  # of a variant, not of its network
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,9 @@ def load_released(model: Localizer, path: Path) -> None:
         if name in stored:
             state[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored[name]).copy())
         elif not name.startswith("attend.") and ".norm." not in name:
-            raise CheckpointError(f"{path}: lacks {name}; name weights of this network to start from")
+            raise CheckpointError(
+                f"{path}: lacks {name}; name weights of this network to start from"
+            )
         elif name.startswith("attend.leave"):
             state[name] = torch.zeros_like(value)
     model.load_state_dict(state)

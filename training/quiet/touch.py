@@ -65,9 +65,7 @@ def quieten(notes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return notes.assign(velocity=velocity, offset_s=offset_s)
 
 
-def _long_pedal(
-    notes: pd.DataFrame, offset_s: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _long_pedal(notes: pd.DataFrame, offset_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the ends of the sounds with the pedal changed now and then; a key's next note cuts."""
     last_s = float(offset_s.max())
     changes_s = np.cumsum(rng.uniform(*PEDAL_S, size=int(last_s / PEDAL_S[0]) + 2))

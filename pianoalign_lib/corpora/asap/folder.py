@@ -86,8 +86,8 @@ def find_listed(
     missing = table[~table["blob"].isin(list(found))]
     if len(missing):
         raise CorpusError(
-            f"{folder}: lacks {len(missing)} of the listed files of {name}, or holds other versions "
-            f"of them, such as {missing['path'].iloc[0]}; {how_to_get}"
+            f"{folder}: lacks {len(missing)} of the listed files of {name}, or holds other "
+            f"versions of them, such as {missing['path'].iloc[0]}; {how_to_get}"
         )
     return [found[blob] for blob in table["blob"]]
 
