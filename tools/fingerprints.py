@@ -1,8 +1,8 @@
 """What every performance of every corpus holds, in a few hashes, for the test of the splits.
 
 The performances are not part of this repository, so each is kept as a sample of its runs
-(:mod:`pianoalign_lib.corpora.same_music`): those whose hash is a multiple of `EVERY`. The share that
-two samples have in common is, on average, that of the whole.
+(:mod:`pianoalign_lib.corpora.same_music`): those whose hash is a multiple of `EVERY`. The share
+that two samples have in common is, on average, that of the whole.
 
 ``python -m tools.fingerprints`` writes ``tests/fingerprints.npz`` anew. It needs MAPS, ASAP and the
 Saarland Music Data (PIANOALIGN_MAPS, PIANOALIGN_ASAP, PIANOALIGN_SMD) and the fetched demo corpus.
@@ -54,7 +54,8 @@ def performances() -> Iterator[tuple[str, pd.DataFrame]]:
         ("asap", "PIANOALIGN_ASAP", listed()),
         ("smd", smd.VARIABLE, smd.listed()),
     ):
-        for name, path in zip(table["path"], find_listed(Path(os.environ[variable]), table)):
+        paths = find_listed(Path(os.environ[variable]), table)
+        for name, path in zip(table["path"], paths, strict=True):
             yield f"{corpus}/{name}", read_midi(path, pedal=False)
 
 

@@ -22,14 +22,8 @@ from .sources import load_sources, sources_hash
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 200  # updates
-OF_RUNS = (
-    "updates",
-    "seed",
-    "augmentation",
-    "corpora",
-    "start",
-    "learning_rate",
-)  # of a variant, not of its network
+# What a variant may say of its run; the rest is of its network.
+OF_RUNS = ("updates", "seed", "augmentation", "corpora", "start", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -147,15 +141,14 @@ def load_released(model: Localizer, path: Path) -> None:
         if name in stored:
             state[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored[name]).copy())
         elif not name.startswith("attend.") and ".norm." not in name:
-            raise CheckpointError(
-                f"{path}: lacks {name}; name weights of this network to start from"
-            )
+            raise CheckpointError(f"{path}: lacks {name}; start from weights of this network")
         elif name.startswith("attend.leave"):
             state[name] = torch.zeros_like(value)
     model.load_state_dict(state)
-    for block in model.blocks:
-        block.norm.running_var -= block.norm.eps
-        block.norm.eval()
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d) and norm.running_var is not None:
+            norm.running_var -= norm.eps
+            norm.eval()
 
 
 class _State:

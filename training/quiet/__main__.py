@@ -1,4 +1,4 @@
-"""``python -m training.quiet fetch | render | score``: the quiet corpus, in the project's folder."""
+"""``python -m training.quiet fetch | render | score``, in the project's folder."""
 
 from __future__ import annotations
 
