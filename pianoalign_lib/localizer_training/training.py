@@ -135,16 +135,15 @@ def load_released(model: Localizer, path: Path) -> None:
 
     if not path.is_file():
         raise CheckpointError(f"{path}: not found; name one of its folder in params.yaml: start")
-    stored = {item.name: item for item in onnx.load(path).graph.initializer}
-    state = model.state_dict()
-    for name, value in state.items():
-        if name in stored:
-            state[name] = torch.from_numpy(onnx.numpy_helper.to_array(stored[name]).copy())
+    initial = onnx.load(path).graph.initializer
+    stored = {item.name: torch.tensor(onnx.numpy_helper.to_array(item)) for item in initial}
+    for name, value in model.state_dict().items():  # which shares its memory with the model
+        if name in stored and stored[name].shape == value.shape:
+            value.copy_(stored[name])
+        elif name.startswith("attend.leave"):
+            value.zero_()
         elif not name.startswith("attend.") and ".norm." not in name:
             raise CheckpointError(f"{path}: lacks {name}; start from weights of this network")
-        elif name.startswith("attend.leave"):
-            state[name] = torch.zeros_like(value)
-    model.load_state_dict(state)
     for norm in model.modules():
         if isinstance(norm, torch.nn.BatchNorm1d) and norm.running_var is not None:
             norm.running_var -= norm.eps
