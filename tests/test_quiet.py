@@ -139,3 +139,18 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     _export(Localizer(small).eval(), tmp_path / "small.onnx", (1.0, 0.0))
     with pytest.raises(CheckpointError, match=r"small\.onnx: .*of this network"):
         load_released(Localizer(LocalizerConfig()), tmp_path / "small.onnx")
+
+
+def test_older_weights_are_taken_by_name(repository: Path) -> None:
+    """Both networks place the example, and not in the very same places."""
+    from pianoalign_lib import align
+    from pianoalign_lib.common.errors import ConfigError
+
+    files = repository / "examples" / "recording.flac", repository / "examples" / "loose.mid"
+    before, now = align(*files, weights="localizer_1").notes, align(*files).notes
+    true = pd.read_csv(repository / "examples" / "true_notes.csv").sort_values(["onset_s", "pitch"])
+    for notes in (before, now):
+        error_s = np.abs(np.sort(notes["onset_s"]) - np.sort(true["onset_s"]))
+        assert np.median(error_s) < 0.003
+    with pytest.raises(ConfigError, match="unknown weights 'best'; choose one of localizer,"):
+        align(*files, weights="best")

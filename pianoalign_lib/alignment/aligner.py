@@ -23,6 +23,7 @@ from ..io.notes import apply_pedal
 from ..io.placement import Placement
 from ..io.recording import open_recording
 from ..localizer import locate as localizer
+from ..localizer.runner import DEFAULT, WEIGHTS, load_runner
 from ..localizer.spectra import compute_spectra
 from .result import Alignment, assemble
 
@@ -37,6 +38,7 @@ def align(
     *,
     sample_rate: float | None = None,
     method: str = "localizer",
+    weights: str = DEFAULT,
 ) -> Alignment:
     """Find where the notes of a MIDI file are heard in a recording of the same music.
 
@@ -55,6 +57,8 @@ def align(
         file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:
         both. These three need the full installation, and the networks the repository. Or what
         another package adds.
+    weights
+        Of the localizer; ``localizer_1`` are those of the release before.
 
     Returns
     -------
@@ -66,11 +70,12 @@ def align(
     InputError
         If either is missing, unreadable, silent or empty, or they are not of the same music.
     ConfigError
-        If the method is unknown or not installed.
+        If the method or the weights are unknown, or not installed.
     CheckpointError
-        If a network's file is missing or damaged.
+        If a network's file is damaged.
     """
     other = None if method == "localizer" else _entry_point(method)
+    network = _network(weights)
     score = read_midi_score(midi)
     rows = score.piano_rows()
     recording = open_recording(audio, sample_rate)
@@ -79,15 +84,11 @@ def align(
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     with _named(recording.name, score.name, method):
         if other is None:
-            found = localizer.locate(spectra, notes)
+            found = localizer.locate(spectra, notes, **network)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    placed = Placement(
-        found.onset_s[copies],
-        found.confidence[copies],
-        found.status[copies],
-        structure=found.structure,
-    )
+    sure, status = found.confidence[copies], found.status[copies]
+    placed = Placement(found.onset_s[copies], sure, status, structure=found.structure)
     return assemble(score, rows, placed, audio=recording.name, method=method, spectra=spectra)
 
 
@@ -114,6 +115,13 @@ def _entry_point(method: str) -> EntryPoint:
         names = ", ".join(["localizer", *sorted(known)])
         raise ConfigError(f"unknown method '{method}'; choose one of {names}")
     return known[method]
+
+
+def _network(weights: str) -> dict[str, Any]:
+    """Return what `locate` is told of the network: nothing where it is the released one."""
+    if weights not in (known := sorted(path.stem for path in WEIGHTS.glob("*.onnx"))):
+        raise ConfigError(f"unknown weights '{weights}'; choose one of {', '.join(known)}")
+    return {} if weights == DEFAULT else {"runner": load_runner(weights)}
 
 
 def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None:

@@ -36,6 +36,9 @@ def add_align_parser(commands) -> None:
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
     )
+    parser.add_argument(
+        "--weights", default="localizer", help="of the localizer: localizer (default), localizer_1"
+    )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
@@ -56,7 +59,8 @@ def run_align(arguments: argparse.Namespace) -> int:
     start_s = time.perf_counter()
     from .aligner import align
 
-    result = align(arguments.recording, arguments.midi, method=arguments.method)
+    options = {"method": arguments.method, "weights": arguments.weights}
+    result = align(arguments.recording, arguments.midi, **options)
     contents = {"output": result.midi_bytes()}
     if "notes" in outputs:
         contents["notes"] = result.csv_text().encode()

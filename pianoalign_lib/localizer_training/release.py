@@ -31,10 +31,11 @@ from .training import run_path, training_run
 
 TOLERANCE_S = 0.010
 CONDITION = Condition("note100", note_ms=100)
+SHIPPED = (DEFAULT, "localizer_1")  # in the package
 
 
 def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
-    """Write a variant's ONNX file, calibrated; the main one into the package.
+    """Write a variant's ONNX file, calibrated; those that are shipped into the package.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
         raise CheckpointError(f"{path}: not found; run 'pianoalign localizer train' first")
     model = Localizer(training_run(params, variant).network)
     model.load_state_dict(load_file(path))
-    folder = WEIGHTS if variant == DEFAULT else root / "checkpoints" / "localizer"
+    folder = WEIGHTS if variant in SHIPPED else root / "checkpoints" / "localizer"
     target = folder / f"{variant}.onnx"
     copies = topic(params, "localizer")["copies"]
     _export(model.eval(), target, (1.0, 0.0))
