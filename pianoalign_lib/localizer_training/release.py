@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
+from scipy.optimize import minimize
 
 from ..common.config import topic
 from ..common.errors import CheckpointError, InputError
@@ -84,7 +85,7 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
 
 
 def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float]:
-    """Return slope and intercept on the logit, by Newton's method on the log-likelihood."""
+    """Return slope and intercept on the logit, by the largest likelihood."""
     plain = replace(runner, calibration=(1.0, 0.0))
     pairs = []
     for source in sources:
@@ -93,12 +94,8 @@ def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float
     probability, right = (np.concatenate(part) for part in zip(*pairs, strict=True))
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-x @ weights))
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(2)
-        weights -= np.linalg.solve(hessian, x.T @ (p - right))
-    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+    found = minimize(lambda w: np.logaddexp(0.0, x @ w).mean() - right @ x @ w / len(x), [1.0, 0.0])
+    return round(float(found.x[0]), 4), round(float(found.x[1]), 4)
 
 
 def _outcomes(runner: Runner, source: Source) -> tuple[np.ndarray, np.ndarray]:
