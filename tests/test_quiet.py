@@ -154,3 +154,20 @@ def test_older_weights_are_taken_by_name(repository: Path) -> None:
         assert np.median(error_s) < 0.003
     with pytest.raises(ConfigError, match="unknown weights 'best'; choose one of localizer,"):
         align(*files, weights="best")
+
+
+def test_the_model_card_names_every_shipped_network_and_its_hash(repository: Path) -> None:
+    from pianoalign_lib.common.files import sha256_file
+    from pianoalign_lib.localizer.runner import WEIGHTS
+
+    card = (repository / "MODELS.md").read_text(encoding="utf-8")
+    scores = pd.read_csv(repository / "results" / "quiet" / "validation.csv")
+    scores = scores[scores["notes"] == "all"].set_index(["weights", "corpus"])
+    paths = sorted(WEIGHTS.glob("*.onnx"))
+    assert len(paths) >= 2
+    for path in paths:
+        rows = [line for line in card.splitlines() if line.startswith(f"| `{path.stem}` |")]
+        assert any(sha256_file(path) in row for row in rows), path
+        quiet = scores.loc[(path.stem, "quiet")]
+        cell = f"{quiet['calibrated_10_ms']:.1f} / {quiet['calibrated_50_ms']:.1f}"
+        assert any(row.split("|")[2].strip() == cell for row in rows), path
