@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,16 @@ import pandas as pd
 import pretty_midi
 import pytest
 
+from pianoalign_lib.common.config import corpus_paths
 from pianoalign_lib.common.errors import CheckpointError, CorpusError
 from pianoalign_lib.corpora.asap.pianos import CalibratedPiano
 from pianoalign_lib.corpora.pianos import SoundFontPiano, measure_attack_s
+from pianoalign_lib.corpora.recordings import load_recording, read_index
+from pianoalign_lib.corpora.sources import git_blob_id
 from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.io.notes import note_table, write_midi
 from training.quiet import performances
+from training.quiet.render import render_quiet
 from training.quiet.studies import make_study
 from training.quiet.touch import LOUDEST, MIDDLE, SOFTEST, TouchedPiano, quieten
 
@@ -103,6 +108,40 @@ def test_a_missing_performance_is_named_with_the_remedy(tmp_path: Path, monkeypa
     monkeypatch.setenv(performances.VARIABLE, str(tmp_path / "absent"))
     with pytest.raises(CorpusError, match=r"absent: no such folder.*PIANOALIGN_SMD"):
         performances.find_smd(tmp_path / "none", "train")
+
+
+def test_the_validation_part_is_rendered_once_with_its_true_notes(
+    tmp_path: Path, monkeypatch
+) -> None:
+    paths = corpus_paths("quiet", tmp_path)
+    place = paths.sources / "smd"
+    rng = np.random.default_rng(1)
+    onset_s = np.arange(0.0, 25.0, 0.25)
+    notes = note_table(rng.integers(40, 80, 100), rng.integers(50, 99, 100), onset_s, onset_s + 0.2)
+    write_midi(notes, place / "one.mid")
+    blob = git_blob_id(place / "one.mid")
+    table = pd.DataFrame({"path": ["data/one.mid"], "blob": [blob], "split": ["validation"]})
+    monkeypatch.setattr(performances, "listed", lambda: table)
+    monkeypatch.delenv(performances.VARIABLE, raising=False)
+    (paths.sources / "pianos").mkdir()
+    shutil.copyfile(TIMGM6MB, paths.sources / "pianos" / "merlin.sf2")
+    settings = {"seed": 1, "excerpt_s": 10, "excerpts": {"smd": 2}, "studies": {"validation": 1}}
+    made = []
+    for _ in range(2):
+        render_quiet(paths, {"quiet": settings}, "eval", jobs=1)
+        files = paths.split("eval").glob("audio/*")
+        made.append({path: path.stat().st_mtime_ns for path in files})
+    recordings = read_index(paths.split("eval"), split="validation")
+    assert made[0] == made[1] and len(made[0]) == len(recordings) == 3
+    assert {item.performance for item in recordings} == {
+        "one-0000", "one-0015", "study_validation_00",
+    }  # fmt: skip
+    for item in recordings:
+        assert item.piano.startswith("merlin@") and item.room == "dry"
+        audio, true = load_recording(paths.split("eval"), item)
+        first_s = float(true["onset_s"].min())
+        assert np.abs(audio[: round(first_s * SAMPLE_RATE) - 80]).max() < 2e-3
+        assert np.abs(audio[round(first_s * SAMPLE_RATE) :][:1600]).max() > 5e-3
 
 
 @pytest.mark.parametrize("attention", [False, True])
