@@ -132,7 +132,7 @@ def load_released(model: Localizer, path: Path) -> None:
     """Give a network the weights of an ONNX file, to be trained further.
 
     Its batch norms were folded into the convolutions: they stay as they are, a scale and a shift.
-    Attention that the file lacks begins without effect.
+    Attention, whose weights are stored in another form, begins anew and without effect.
 
     Raises
     ------
@@ -146,11 +146,13 @@ def load_released(model: Localizer, path: Path) -> None:
     initial = onnx.load(path).graph.initializer
     stored = {item.name: torch.tensor(onnx.numpy_helper.to_array(item)) for item in initial}
     for name, value in model.state_dict().items():  # which shares its memory with the model
-        if name in stored and stored[name].shape == value.shape:
-            value.copy_(stored[name])
-        elif name.startswith("attend.leave"):
+        if name.startswith("attend.leave"):
             value.zero_()
-        elif not name.startswith("attend.") and ".norm." not in name:
+        elif name.startswith("attend.") or ".norm." in name:
+            continue
+        elif name in stored and stored[name].shape == value.shape:
+            value.copy_(stored[name])
+        else:
             raise CheckpointError(f"{path}: lacks {name}; start from weights of this network")
     for norm in model.modules():
         if isinstance(norm, torch.nn.BatchNorm1d) and norm.running_var is not None:
