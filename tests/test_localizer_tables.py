@@ -104,7 +104,7 @@ def test_every_row_is_evaluated_on_the_same_sets(corpus: str) -> None:
 
 def test_notes_name_trainings_and_networks(tmp_path) -> None:
     note = localizer_tables.training_note(PARAMS["localizer"])
-    assert "8,000 updates on demo, maps, asap" in note
+    assert "8,000 updates on demo, maps, asap, and 3,500 more on demo, maps, asap, quiet;" in note
     assert "short trainings 500 on demo, maps." in note
     file = tmp_path / "checkpoints" / "localizer" / "attention.onnx"
     file.parent.mkdir(parents=True)

@@ -65,7 +65,7 @@ def write_project(root: Path) -> None:
         shutil.copyfile(ROOT / name, root / name)
     # Of the training, what is trained here: the other checkpoints are taken as they are.
     training = yaml.safe_load((ROOT / "training" / "dvc.yaml").read_text())
-    del training["stages"]["localizer"]
+    training["stages"] = {"train": training["stages"]["train"]}
     training["stages"]["train"]["matrix"] = {"corpus": ["maps"]}
     (root / "training").mkdir()
     (root / "training" / "dvc.yaml").write_text(yaml.safe_dump(training))

@@ -29,8 +29,8 @@ from pianoalign_lib.common.files import sha256_file, write_text
 from pianoalign_lib.corpora.timing_errors import Condition, generator, perturb
 from pianoalign_lib.crnn.checkpoints import load_checkpoint
 from pianoalign_lib.io.audio import load_audio
-from pianoalign_lib.localizer.runner import DEFAULT, WEIGHTS
-from pianoalign_lib.methods.placing import prepare
+from pianoalign_lib.localizer.runner import WEIGHTS
+from pianoalign_lib.methods.placing import prepare, prepare_localizer
 
 TARGET = "checkpoints/provenance.csv"
 
@@ -38,7 +38,11 @@ TARGET = "checkpoints/provenance.csv"
 def shipped(root: Path) -> list[Path]:
     """Return the checkpoints in the repository."""
     found = sorted((root / "checkpoints").glob("*/*.safetensors"))
-    return [WEIGHTS / f"{DEFAULT}.onnx", *sorted((root / "checkpoints").glob("*/*.onnx")), *found]
+    return [
+        *sorted(WEIGHTS.glob("*.onnx")),
+        *sorted((root / "checkpoints").glob("*/*.onnx")),
+        *found,
+    ]
 
 
 def settings(root: Path, path: Path, commit: str) -> str:
@@ -52,12 +56,14 @@ def settings(root: Path, path: Path, commit: str) -> str:
 def scores(root: Path, path: Path) -> dict[str, float]:
     """Return what a checkpoint's method does with the example."""
     corpus, method = path.parent.name, path.stem
-    if path.suffix == ".onnx":
-        corpus, method = "demo", method if method == DEFAULT else f"{DEFAULT}_{method}"
     notes = pd.read_csv(root / "examples" / "true_notes.csv")
     loose = perturb(notes, Condition("note100", note_ms=100), generator(0, "example"))
     audio = load_audio(root / "examples" / "recording.flac")
-    placement = prepare(method, audio, corpus_paths(corpus, root), load_params(root, corpus))(loose)
+    if path.suffix == ".onnx":
+        place = prepare_localizer(audio, method, path.parent)
+    else:
+        place = prepare(method, audio, corpus_paths(corpus, root), load_params(root, corpus))
+    placement = place(loose)
     error_s = np.abs(placement.onset_s - notes["onset_s"].to_numpy())
     return {
         "within_10_ms": float(np.mean(error_s <= 0.010)),

@@ -27,6 +27,7 @@ from ..io.unfolding import unfolded
 from ..localizer import locate as localizer
 from ..localizer import transposition
 from ..localizer.coarse import find_course
+from ..localizer.runner import DEFAULT, WEIGHTS, load_runner
 from ..localizer.spectra import Spectra, compute_spectra
 from .result import Alignment, assemble
 
@@ -44,6 +45,7 @@ def align(
     sample_rate: float | None = None,
     method: str = "localizer",
     repeats: str = "once",
+    weights: str = DEFAULT,
 ) -> Alignment:
     """Find where the notes of a MIDI file are heard in a recording of the same music.
 
@@ -65,6 +67,8 @@ def align(
     repeats
         ``once``: a note that is played again stands where it is played first. ``unfold``: it stands
         there once for each time, in two rows of the notes and in the written file.
+    weights
+        Of the localizer; ``localizer_1`` are those of the release before.
 
     Returns
     -------
@@ -76,12 +80,13 @@ def align(
     InputError
         If either is missing, unreadable, silent or empty, or they are not of the same music.
     ConfigError
-        If the method or what to do with repeats is unknown, or the method not installed.
+        If the method, the weights or what to do with repeats is unknown, or not installed.
     CheckpointError
-        If a network's file is missing or damaged.
+        If a network's file is damaged.
     """
     other = None if method == "localizer" else _entry_point(method)
     _check_repeats(repeats, method)
+    network = _network(weights)
     score = read_midi_score(midi)
     notes, copies = _struck_keys(score)
     recording = open_recording(audio, sample_rate)
@@ -89,9 +94,9 @@ def align(
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     with _named(recording.name, score.name, method):
         if other is None:
-            found, spectra = transposition.locate(spectra, notes)
+            found, spectra = transposition.locate(spectra, notes, **network)
             if repeats == "unfold":
-                score, found = _unfold(score, notes, spectra, found)
+                score, found = _unfold(score, notes, spectra, found, network)
                 copies = _struck_keys(score)[1]
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
@@ -107,7 +112,11 @@ def _check_repeats(repeats: str, method: str) -> None:
 
 
 def _unfold(
-    score: MidiScore, notes: pd.DataFrame, spectra: Spectra, once: Placement
+    score: MidiScore,
+    notes: pd.DataFrame,
+    spectra: Spectra,
+    once: Placement,
+    network: dict[str, Any],
 ) -> tuple[MidiScore, Placement]:
     """Return file and placement with what is played again, if its notes are heard each time."""
     # Where a repeat is left out the notes fit as well, so that nothing needs to be told of it.
@@ -115,7 +124,7 @@ def _unfold(
         if (again := unfolded(score, told)) is not None:
             keys, copies = _struck_keys(again)
             with suppress(InputError):
-                found = localizer.locate(spectra, keys)
+                found = localizer.locate(spectra, keys, **network)
                 note_id = again.notes["note_id"].iloc[again.piano_rows()]
                 status = found.status[copies][note_id.duplicated(keep=False)]
                 if len(status) and np.mean(status == ALIGNED) > HEARD_AGAIN:
@@ -146,6 +155,13 @@ def _entry_point(method: str) -> EntryPoint:
         names = ", ".join(["localizer", *sorted(known)])
         raise ConfigError(f"unknown method '{method}'; choose one of {names}")
     return known[method]
+
+
+def _network(weights: str) -> dict[str, Any]:
+    """Return what `locate` is told of the network: nothing where it is the released one."""
+    if weights not in (known := sorted(path.stem for path in WEIGHTS.glob("*.onnx"))):
+        raise ConfigError(f"unknown weights '{weights}'; choose one of {', '.join(known)}")
+    return {} if weights == DEFAULT else {"runner": load_runner(weights)}
 
 
 def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None:

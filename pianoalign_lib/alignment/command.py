@@ -47,6 +47,9 @@ def add_align_parser(commands) -> None:
         default="once",
         help="unfold: notes of a passage that is played again are written for each time",
     )
+    parser.add_argument(
+        "--weights", default="localizer", help="of the localizer: localizer (default), localizer_1"
+    )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
@@ -67,9 +70,8 @@ def run_align(arguments: argparse.Namespace) -> int:
     start_s = time.perf_counter()
     from .aligner import align
 
-    result = align(
-        arguments.recording, arguments.midi, method=arguments.method, repeats=arguments.repeats
-    )
+    options = {name: getattr(arguments, name) for name in ("method", "repeats", "weights")}
+    result = align(arguments.recording, arguments.midi, **options)
     contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
     if "notes" in outputs:
         contents["notes"] = result.csv_text().encode()

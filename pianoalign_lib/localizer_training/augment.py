@@ -35,6 +35,10 @@ CODECS = (
     ("OGG", "OPUS", (0.3, 0.9)),
 )
 CODED_SHARE = 0.2
+THUMPED_SHARE = 0.4
+THUMPS_PER_S = (0.3, 4.0)
+THUMP_DB = (-40.0, -12.0)  # their peak over the recording's own level
+KEY_BED_S = (-0.005, 0.035)  # when a key reaches its bed: the softer, the later after the hammer
 CODEC_SHARES = (0.4, 0.4, 0.2)  # Opus takes six times as long as Vorbis
 CODEC_LEVELS = 4  # a codec's delay is measured once for each
 
@@ -64,6 +68,8 @@ def augment(
         audio = apply_room(audio, response)
     if rng.uniform() < 0.8:
         audio = colour(audio, rng)
+    if rng.uniform() < THUMPED_SHARE:
+        audio = add_thumps(audio, notes["onset_s"].to_numpy(), rng)
     audio = add_noise(audio, rng)
     if rng.uniform() < 0.25:
         audio = saturate(audio, rng) if rng.uniform() < 0.5 else compress(audio, rng)
@@ -160,6 +166,24 @@ def add_noise(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             noise += gain * np.sin(2 * np.pi * (partial_hz * time_s + rng.uniform()))
     level = np.sqrt(np.mean(audio**2)) * 10.0 ** (-rng.uniform(*SNR_DB) / 20.0)
     return (audio + level / np.sqrt(np.mean(noise**2)) * noise).astype(np.float32)
+
+
+def add_thumps(audio: np.ndarray, onset_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return `audio` with thuds of keys, half of them near onsets, of pedal and bench."""
+    count = round(len(audio) / SAMPLE_RATE * rng.uniform(*THUMPS_PER_S))
+    keys_s = rng.choice(onset_s, count // 2) + rng.uniform(*KEY_BED_S, count // 2)
+    times_s = np.append(keys_s, rng.uniform(0, len(audio) / SAMPLE_RATE, count - count // 2))
+    decay_s, top_hz = rng.uniform(0.008, 0.06), rng.uniform(120.0, 900.0)
+    size = round(6 * decay_s * SAMPLE_RATE)
+    fall = np.exp(-np.arange(size) / (decay_s * SAMPLE_RATE))
+    rise = np.minimum(1.0, np.arange(size) / (0.003 * SAMPLE_RATE))
+    lows = sosfilt(butter(2, top_hz, fs=SAMPLE_RATE, output="sos"), rng.standard_normal((8, size)))
+    thuds = lows * fall * rise / np.abs(lows * fall * rise).max(axis=1, keepdims=True)
+    level = np.sqrt(np.mean(audio**2)) * 10.0 ** (rng.uniform(*THUMP_DB) / 20.0)
+    heard = np.pad(audio, (0, size)).astype(np.float32)
+    for place in np.clip(times_s * SAMPLE_RATE, 0, len(audio)).astype(int):
+        heard[place : place + size] += level * rng.uniform(0.2, 1.0) * thuds[rng.integers(8)]
+    return heard[: len(audio)]
 
 
 def saturate(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:

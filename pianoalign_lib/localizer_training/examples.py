@@ -28,8 +28,13 @@ class Source:
     velocity: np.ndarray
 
 
-def draw_chunk(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def draw_chunk(
+    source: Source, rng: np.random.Generator, scattered: float = 0.0
+) -> tuple[np.ndarray, ...]:
     """Return patches, scalars, targets and weights of 32 consecutive notes of a source.
+
+    Attention must not rely on neighbours where only some notes are asked: `scattered` is the
+    share of chunks whose notes lie apart.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def draw_chunk(source: Source, rng: np.random.Generator) -> tuple[np.ndarray, ..
         velocity = np.clip(velocity * 0 + rng.uniform(50, 100), 1, 127)
     order = np.argsort(given_s, kind="stable")
     notes = Expected(given_s[order], pitch[order], velocity[order])
-    asked = _asked(len(order), rng)
+    asked = _asked(len(order), rng, scattered)
     patches, scalars = make_patches(source.spectra, notes, asked, source.spectra.reference)
     shift_s = true_s[order][asked] - grid_steps(notes.onset_s[asked]) / 100.0
     targets = soft_targets(shift_s, extra[order][asked], TARGET_SIGMA_S)
@@ -87,8 +92,10 @@ def _extras(
     return near[keep], time_s[keep], pitch[keep]
 
 
-def _asked(n_notes: int, rng: np.random.Generator) -> np.ndarray:
-    """Return 32 consecutive rows, away from the ends, where context is lacking."""
+def _asked(n_notes: int, rng: np.random.Generator, scattered: float) -> np.ndarray:
+    """Return 32 rows, mostly consecutive, away from the ends, where context is lacking."""
+    if scattered and rng.uniform() < scattered:
+        return np.sort(rng.choice(n_notes, min(CHUNK, n_notes), replace=False))
     spare = max(0, n_notes - CHUNK)
     start = int(rng.integers(spare // 4, spare - spare // 4 + 1))
     return np.arange(start, min(start + CHUNK, n_notes))

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file
+from scipy.optimize import minimize
 
+from ..common.config import topic
 from ..common.errors import CheckpointError, InputError
 from ..common.files import atomic_path
 from ..corpora.timing_errors import Condition, generator, perturb
@@ -30,10 +32,11 @@ from .training import run_path, training_run
 
 TOLERANCE_S = 0.010
 CONDITION = Condition("note100", note_ms=100)
+SHIPPED = (DEFAULT, "localizer_1", "localizer_best")  # in the package
 
 
 def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
-    """Write a variant's ONNX file, calibrated; the main one into the package.
+    """Write a variant's ONNX file, calibrated; those that are shipped into the package.
 
     Raises
     ------
@@ -45,11 +48,12 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
         raise CheckpointError(f"{path}: not found; run 'pianoalign localizer train' first")
     model = Localizer(training_run(params, variant).network)
     model.load_state_dict(load_file(path))
-    folder = WEIGHTS if variant == DEFAULT else root / "checkpoints" / "localizer"
+    folder = WEIGHTS if variant in SHIPPED else root / "checkpoints" / "localizer"
     target = folder / f"{variant}.onnx"
+    copies = topic(params, "localizer")["copies"]
     _export(model.eval(), target, (1.0, 0.0))
     load_runner.cache_clear()
-    validation = load_sources(root, params, "validation", ("demo", "maps"), augmented=True)
+    validation = load_sources(root, params, "validation", copies, augmented=True)
     _export(model, target, fit_calibration(load_runner(variant, folder), validation))
     load_runner.cache_clear()
     return target
@@ -81,7 +85,7 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
 
 
 def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float]:
-    """Return slope and intercept on the logit, by Newton's method on the log-likelihood."""
+    """Return slope and intercept on the logit, by the largest likelihood."""
     plain = replace(runner, calibration=(1.0, 0.0))
     pairs = []
     for source in sources:
@@ -90,12 +94,8 @@ def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float
     probability, right = (np.concatenate(part) for part in zip(*pairs, strict=True))
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
-    weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-x @ weights))
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(2)
-        weights -= np.linalg.solve(hessian, x.T @ (p - right))
-    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+    found = minimize(lambda w: np.logaddexp(0.0, x @ w).mean() - right @ x @ w / len(x), [1.0, 0.0])
+    return round(float(found.x[0]), 4), round(float(found.x[1]), 4)
 
 
 def _outcomes(runner: Runner, source: Source) -> tuple[np.ndarray, np.ndarray]:

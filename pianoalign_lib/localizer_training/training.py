@@ -12,16 +12,19 @@ import torch
 from safetensors.torch import save_file
 
 from ..common.config import digest, topic
-from ..common.errors import ConfigError
+from ..common.errors import CheckpointError, ConfigError
 from ..common.files import atomic_path
 from ..common.progress import progress
+from ..localizer.runner import WEIGHTS
 from .examples import Source, draw_chunk
 from .network import Localizer, LocalizerConfig
 from .sources import load_sources, sources_hash
 
 log = logging.getLogger(__name__)
 SAVE_EVERY = 200  # updates
-OF_RUNS = ("updates", "seed", "augmentation", "corpora")  # of a variant, not of its network
+SCATTERED = 0.25  # of the chunks, where the network has attention
+# What a variant may say of its run; the rest is of its network.
+OF_RUNS = ("updates", "seed", "augmentation", "corpora", "share", "start", "keep", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class TrainingRun:
     weight_decay: float
     augmentation: bool  # train on augmented copies, too
     corpora: tuple[str, ...]  # that are trained on
+    share: dict[str, float]  # of each corpus, of the training chunks
+    start: str  # released weights to go on from; empty: from scratch
+    keep: float  # share of those weights in what comes out: the mean does better on what both know
     network: LocalizerConfig
 
 
@@ -51,6 +57,7 @@ def training_run(params: dict[str, Any], variant: str) -> TrainingRun:
         known = ", ".join(settings["variants"])
         raise ConfigError(f"unknown localizer '{variant}'; params.yaml has {known}")
     run = settings["training"] | {"augmentation": True, "corpora": settings["copies"]}
+    run |= {"share": settings["share"], "start": "", "keep": 0.0}
     own = settings["variants"][variant] or {}
     run |= {key: own[key] for key in OF_RUNS if key in own}
     try:
@@ -78,19 +85,23 @@ def train_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
     torch.set_num_threads(1)
     run = training_run(params, variant)
     sources = load_sources(root, params, "train", run.corpora, run.augmentation)
-    of_corpus = topic(params, "localizer")["share"]
-    key = digest([asdict(run), of_corpus, sources_hash(root, params, run.corpora)])
+    key = digest([asdict(run), sources_hash(root, params, run.corpora)])
     state = _State(run, root / "data" / "localizer" / "resume" / f"{variant}-{key}.pt")
-    share = _shares(sources, of_corpus)
+    share = _shares(sources, run.share)
     remaining = range(state.step, run.updates)
     for _ in progress(remaining, total=len(remaining), label=f"train localizer {variant}"):
-        state.update(*_batch(sources, share, run.chunks, state.rng))
+        state.update(*_batch(sources, share, run, state.rng))
         if state.step % SAVE_EVERY == 0:
             state.save()
             log.info("%s: update %d, loss %.3f", variant, state.step, state.loss)
-    path = run_path(root, variant)
+    path, weights = run_path(root, variant), state.model.state_dict()
+    if run.keep:  # Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", CVPR
+        load_released(begun := Localizer(run.network), WEIGHTS / f"{run.start}.onnx")
+        first = begun.state_dict()
+        for name in [name for name, value in weights.items() if value.is_floating_point()]:
+            weights[name] = torch.lerp(weights[name], first[name], run.keep)
     with atomic_path(path) as temporary:
-        save_file(state.model.state_dict(), temporary, {"key": key, "loss": f"{state.loss:.4f}"})
+        save_file(weights, temporary, {"key": key, "loss": f"{state.loss:.4f}"})
     return path
 
 
@@ -109,11 +120,44 @@ def _shares(sources: list[Source], of_corpus: dict[str, float]) -> np.ndarray:
 
 
 def _batch(
-    sources: list[Source], share: np.ndarray, n_chunks: int, rng: np.random.Generator
+    sources: list[Source], share: np.ndarray, run: TrainingRun, rng: np.random.Generator
 ) -> list[torch.Tensor]:
-    drawn = rng.choice(len(sources), n_chunks, p=share)
-    chunks = [draw_chunk(sources[index], rng) for index in drawn]
+    drawn = rng.choice(len(sources), run.chunks, p=share)
+    scattered = SCATTERED if run.network.attention else 0.0
+    chunks = [draw_chunk(sources[index], rng, scattered) for index in drawn]
     return [torch.from_numpy(np.concatenate(parts)) for parts in zip(*chunks, strict=True)]
+
+
+def load_released(model: Localizer, path: Path) -> None:
+    """Give a network the weights of an ONNX file, to be trained further.
+
+    Its batch norms were folded into the convolutions: they stay as they are, a scale and a shift.
+    Attention, whose weights are stored in another form, begins anew and without effect.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, or it is of another network.
+    """
+    import onnx
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: not found; name one of its folder in params.yaml: start")
+    initial = onnx.load(path).graph.initializer
+    stored = {item.name: torch.tensor(onnx.numpy_helper.to_array(item)) for item in initial}
+    for name, value in model.state_dict().items():  # which shares its memory with the model
+        if name.startswith("attend.leave"):
+            value.zero_()
+        elif name.startswith("attend.") or ".norm." in name:
+            continue
+        elif name in stored and stored[name].shape == value.shape:
+            value.copy_(stored[name])
+        else:
+            raise CheckpointError(f"{path}: lacks {name}; start from weights of this network")
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.BatchNorm1d) and norm.running_var is not None:
+            norm.running_var -= norm.eps
+            norm.eval()
 
 
 class _State:
@@ -124,12 +168,14 @@ class _State:
         torch.manual_seed(run.seed)
         self.rng = np.random.default_rng(run.seed)
         self.model = Localizer(run.network)
+        if run.start:
+            load_released(self.model, WEIGHTS / f"{run.start}.onnx")
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=run.learning_rate, weight_decay=run.weight_decay
         )
         self.step, self.loss = 0, float("nan")
         if path.is_file():
-            saved = torch.load(path, weights_only=False)
+            saved = torch.load(path, weights_only=True)
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.rng.bit_generator.state = saved["rng"]

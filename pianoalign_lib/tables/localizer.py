@@ -65,9 +65,11 @@ def pairs_that_ran(metrics: pd.DataFrame, test_set: str = "test") -> list[tuple[
 
 def training_note(localizer: Mapping[str, Any]) -> str:
     """Say how the trainings of table 8 differ, by the topic ``localizer`` of ``params.yaml``."""
-    short = localizer["variants"]["short_run"]
+    variants = localizer["variants"]
+    short, released = variants["short_run"], variants[RELEASED]
     return (
         f"The released network had {localizer['training']['updates']:,} updates on "
+        f"{', '.join(variants[released['start']]['corpora'])}, and {released['updates']:,} more on "
         f"{', '.join(localizer['share'])}; the short trainings {short['updates']:,} on "
         f"{', '.join(short['corpora'])}. Compare each of them with the short training."
     )

