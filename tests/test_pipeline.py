@@ -126,7 +126,7 @@ def test_training_is_frozen_and_what_it_made_is_in_git(index: SimpleNamespace) -
     }
     assert set(frozen) == {
         *(name for name in index.stages if name.startswith(TRAINING)),
-        *(f"{file}:field" for file in FILES.values()),
+        *(f"{file}:{name}" for file in FILES.values() for name in ("field", "robustness")),
     }
     for stage in frozen.values():
         for path, out in stage.outs.items():
