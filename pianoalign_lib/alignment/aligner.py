@@ -58,7 +58,7 @@ def align(
         both. These three need the full installation, and the networks the repository. Or what
         another package adds.
     weights
-        Of the localizer; ``localizer_1`` are those of the release before.
+        Of the localizer, by a name of MODELS.md.
 
     Returns
     -------

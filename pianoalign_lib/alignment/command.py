@@ -37,7 +37,9 @@ def add_align_parser(commands) -> None:
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
     )
     parser.add_argument(
-        "--weights", default="localizer", help="of the localizer: localizer (default), localizer_1"
+        "--weights",
+        default="localizer",
+        help="of the localizer, by a name of MODELS.md (localizer)",
     )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
