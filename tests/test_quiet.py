@@ -214,7 +214,7 @@ def test_the_model_card_names_every_shipped_network_and_its_hash(repository: Pat
 
 @pytest.fixture
 def small_training(monkeypatch):
-    """Return a function that trains three updates from released weights in a folder, or to a stop."""
+    """Return a function that trains three updates from released weights, or to a stop."""
     pytest.importorskip("torch")
     from safetensors.torch import load_file
 
