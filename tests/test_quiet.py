@@ -210,3 +210,61 @@ def test_the_model_card_names_every_shipped_network_and_its_hash(repository: Pat
         quiet = scores.loc[(path.stem, "quiet")]
         cell = f"{quiet['calibrated_10_ms']:.1f} / {quiet['calibrated_50_ms']:.1f}"
         assert any(row.split("|")[2].strip() == cell for row in rows), path
+
+
+@pytest.fixture
+def small_training(monkeypatch):
+    """Return a function that trains three updates from released weights, or to a stop."""
+    pytest.importorskip("torch")
+    from safetensors.torch import load_file
+
+    from pianoalign_lib.localizer.spectra import compute_spectra
+    from pianoalign_lib.localizer_training import training
+    from pianoalign_lib.localizer_training.examples import Source
+
+    rng = np.random.default_rng(7)
+    onset_s, pitch = np.arange(0.5, 20.5, 0.2), rng.integers(40, 90, 100)
+    spectra = compute_spectra(0.1 * rng.standard_normal(21 * SAMPLE_RATE).astype(np.float32))
+    source = Source("demo/one-0", spectra, onset_s, pitch, rng.integers(20, 90, 100))
+    monkeypatch.setattr(training, "load_sources", lambda *_: [source])
+    monkeypatch.setattr(training, "sources_hash", lambda *_: "same")
+    monkeypatch.setattr(training, "SAVE_EVERY", 1)
+
+    def train(root: Path, stop_after: int = 99, **variant):
+        def stopping(items, **_):
+            for index, item in enumerate(items):
+                if index == stop_after:
+                    raise KeyboardInterrupt
+                yield item
+
+        monkeypatch.setattr(training, "progress", stopping)
+        variant = {"start": "localizer_1", "updates": 3, "corpora": ["demo"]} | variant
+        runs = {"seed": 1, "chunks": 2, "learning_rate": 1e-3, "weight_decay": 0.01}
+        topic = {"variants": {"x": variant}, "training": runs, "share": {"demo": 1.0}, "copies": {}}
+        return load_file(training.train_localizer(root, {"localizer": topic}, "x"))
+
+    return train
+
+
+def test_a_stopped_training_from_released_weights_goes_on(small_training, tmp_path: Path) -> None:
+    whole = small_training(tmp_path / "whole", attention=True)
+    with pytest.raises(KeyboardInterrupt):
+        small_training(tmp_path / "cut", stop_after=2, attention=True)
+    again = small_training(tmp_path / "cut", attention=True)
+    assert whole.keys() == again.keys()
+    assert all((whole[name] == again[name]).all() for name in whole)
+
+
+def test_what_comes_out_is_the_mean_with_what_it_began_from(small_training, tmp_path: Path) -> None:
+    ends = {keep: small_training(tmp_path / str(keep), keep=keep) for keep in (0.0, 0.5, 1.0)}
+    name = "first.weight"
+    assert (ends[0.0][name] != ends[1.0][name]).any()
+    mean = (ends[0.0][name] + ends[1.0][name]) / 2
+    assert np.allclose(ends[0.5][name].numpy(), mean.numpy(), atol=1e-6)
+    import onnx
+
+    from pianoalign_lib.localizer.runner import WEIGHTS
+
+    stored = onnx.load(WEIGHTS / "localizer_1.onnx").graph.initializer
+    start = next(onnx.numpy_helper.to_array(item) for item in stored if item.name == name)
+    assert np.array_equal(ends[1.0][name].numpy(), start)

@@ -68,7 +68,7 @@ def align(
         ``once``: a note that is played again stands where it is played first. ``unfold``: it stands
         there once for each time, in two rows of the notes and in the written file.
     weights
-        Of the localizer; ``localizer_1`` are those of the release before.
+        Of the localizer, by a name of MODELS.md.
 
     Returns
     -------

@@ -48,7 +48,9 @@ def add_align_parser(commands) -> None:
         help="unfold: notes of a passage that is played again are written for each time",
     )
     parser.add_argument(
-        "--weights", default="localizer", help="of the localizer: localizer (default), localizer_1"
+        "--weights",
+        default="localizer",
+        help="of the localizer: localizer (default), localizer_best, localizer_1",
     )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
