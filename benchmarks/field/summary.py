@@ -42,17 +42,22 @@ GROUP = ["test_set", "method", "condition"]
 def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     """Summarise all tools measured on a corpus, and write ``field.csv``.
 
+    Of a tool that was not measured here, what the file says stays.
+
     Raises
     ------
     CorpusError
         If nothing was measured, or a file is corrupt.
     """
-    folder = field_folder(paths)
+    folder, path = field_folder(paths), paths.results / "field.csv"
+    before = pd.read_csv(path) if path.is_file() else pd.DataFrame({"method": []})
     rows = []
     for method in TOOLS:
         note = _read_note(folder / f"{method}.json")
         if "not_run" in note:
-            rows.append(pd.DataFrame({"method": [method], "not_run": [note["not_run"]]}))
+            not_run = pd.DataFrame({"method": [method], "not_run": [note["not_run"]]})
+            kept = before[before["method"] == method]
+            rows.append(kept if len(kept) else not_run)
             continue
         try:
             frame = pd.read_parquet(folder / f"{method}.parquet")
@@ -65,7 +70,6 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
         rows.append(summarize(frame, costs, topic(params, "evaluation")["bootstrap"], versions))
     if not any("condition" in part for part in rows):
         raise CorpusError(f"{folder}: nothing was measured; run 'python -m benchmarks.field' first")
-    path = paths.results / "field.csv"
     summary = pd.concat(rows, ignore_index=True)
     ordered = [*SCORED, *(name for name in summary if name not in SCORED)]
     write_scores(path, summary[ordered])
