@@ -180,6 +180,19 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
     write_field(paths)
+    write_robustness(paths)
+
+
+def write_robustness(paths: CorpusPaths) -> None:
+    """Write ``robustness.csv`` and ``robustness_drawn.csv``: one condition, with made-up scores."""
+    shares = dict.fromkeys(
+        ("acc_10ms", "acc_50ms", "far_share", "aligned_share", "silent_share", "silent_worst"), 0.9
+    )
+    counts = {"n_notes": 100, "n_played": 100, "n_aligned": 90, "n_silent": 1, "n_recordings": 2}
+    row = {"test_set": "test", "condition": "start", **counts, **shares, "refused_share": 0.0}
+    rows = pd.DataFrame([row | {"method": name} for name in ("localizer", "exact", "dtw")])
+    rows.to_csv(paths.results / "robustness.csv", index=False)
+    rows[:1].to_csv(paths.results / "robustness_drawn.csv", index=False)
 
 
 def write_field(paths: CorpusPaths) -> None:

@@ -41,7 +41,9 @@ class Material:
     load: Callable[[], dict[str, Case]]
 
 
-def materials(paths: CorpusPaths, params: dict[str, Any], part: str = "test") -> list[Material]:
+def materials(
+    paths: CorpusPaths, params: dict[str, Any], part: str = "test", *, scores_too: bool = True
+) -> list[Material]:
     """Return the recordings of a part; of ``test``, scores are left out where they are not here.
 
     Raises
@@ -51,7 +53,7 @@ def materials(paths: CorpusPaths, params: dict[str, Any], part: str = "test") ->
     """
     scores: list[Score] = []
     try:
-        if paths.corpus == "demo":
+        if paths.corpus == "demo" and scores_too:
             scores = find_scores(paths.root / "data" / "scores", params, part)
     except CorpusError as error:
         if part != "test":
