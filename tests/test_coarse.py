@@ -5,12 +5,16 @@ import pandas as pd
 import pytest
 
 from pianoalign_lib.io.notes import note_table
+from pianoalign_lib.io.placement import Placement
+from pianoalign_lib.localizer import passages
 from pianoalign_lib.localizer.coarse import Course, find_course
 from pianoalign_lib.localizer.events import Events
 from pianoalign_lib.localizer.refine import settle_course
+from pianoalign_lib.localizer.repeats import slid
 from pianoalign_lib.localizer.rolls import onset_strength
 from pianoalign_lib.localizer.smooth import singled, smoothed
 from pianoalign_lib.localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, Spectra
+from pianoalign_lib.localizer.stretches import Stretch
 
 FLOOR, DECAY_BYTES = 40, 0.5  # level of the noise; a note falls by 25 dB per second
 
@@ -134,3 +138,75 @@ def test_rise_stands_where_the_level_jumps():
     rise = onset_strength(levels, hop=1, apart=3, reference=150.0)
     assert set(np.flatnonzero(rise[:, 7])) == set(range(47, 53))
     assert rise[50, 7] == 20 and not np.delete(rise, 7, axis=1).any()
+
+
+# --- Jumps, lines and passages --------------------------------------------------------------------
+
+
+def stretch(*knots: tuple[float, float]) -> Stretch:
+    midi_s, audio_s = np.array(knots).T
+    return Stretch(midi_s, audio_s)
+
+
+def test_a_repeat_that_is_skipped_is_skipped_as_a_whole() -> None:
+    """A (0 to 4 s), B (4 to 8), B again (8 to 12), C: the path jumps in the middle of B."""
+    rng = np.random.default_rng(5)
+    a, b, c = (rng.integers(40, 80, 8) for _ in range(3))
+    pitch = np.concatenate([a, b, b, c])
+    onset_s = np.arange(len(pitch)) * 0.5
+    played = [stretch((0.0, 1.0), (6.1, 7.1)), stretch((10.1, 7.1), (16.0, 13.0))]
+    first, second = slid(played, onset_s, pitch)
+    # Both parts of B are the same up to 8 s; from there the recording goes on with C, at 12 s.
+    assert first.midi_s[-1] == pytest.approx(8.0, abs=0.11)
+    assert second.midi_s[0] == pytest.approx(12.0, abs=0.11)
+    assert first(np.array([7.5]))[0] == pytest.approx(8.5, abs=0.01)
+    assert second(np.array([12.5]))[0] == pytest.approx(9.5, abs=0.01)
+
+
+def test_a_jump_between_different_notes_stays() -> None:
+    pitch, onset_s = np.arange(40, 72), np.arange(32) * 0.5
+    played = [stretch((0.0, 1.0), (6.1, 7.1)), stretch((10.1, 7.1), (16.0, 13.0))]
+    first, second = slid(played, onset_s, pitch)
+    assert (first.midi_s[-1], second.midi_s[0]) == (6.1, 10.1)
+
+
+def test_notes_beyond_a_stretch_are_told() -> None:
+    course = Course([stretch((0.0, 0.0), (4.0, 4.0)), stretch((8.0, 4.0), (12.0, 8.0))])
+    beyond = course.beyond(np.array([0.0, 3.9, 4.05, 4.5, 7.5, 9.0, 12.5]))
+    assert beyond.tolist() == [False, False, False, True, True, False, True]
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 2.0])
+def test_a_smooth_tempo_may_jump_at_a_rest(rest_s: float) -> None:
+    midi_s = np.arange(0.0, 60.0, 0.25)
+    true_s = 1.1 * midi_s + rest_s * (midi_s >= 30.0)
+    loose_s = true_s + np.random.default_rng(3).uniform(-0.03, 0.03, len(midi_s))
+    events = Events(np.arange(len(midi_s)), midi_s, loose_s, np.zeros(len(midi_s), np.int64))
+    error_s = np.abs(smoothed(events, jumps=True) - true_s)
+    assert error_s.max() < 0.05
+    even_s = np.abs(smoothed(events) - true_s)
+    assert even_s.max() < 0.02 if rest_s == 0 else even_s.max() > 0.2
+
+
+def test_bars_left_out_do_not_bend_the_tempo_around_them() -> None:
+    midi_s = np.arange(0.0, 60.0, 0.25)
+    missing = (midi_s >= 28.0) & (midi_s < 32.0)
+    true_s = midi_s - 4.0 * (midi_s >= 32.0)
+    found_s = np.where(missing, 28.0, true_s)
+    events = Events(np.arange(len(midi_s)), midi_s, found_s, np.zeros(len(midi_s), np.int64))
+    line_s = smoothed(events, jumps=True, known=~missing)
+    assert np.abs(line_s - true_s)[~missing].max() < 0.02
+
+
+def test_each_passage_comes_from_the_way_that_hears_it() -> None:
+    def way(onset_s: float, heard: slice) -> Placement:
+        status = np.full(60, "uncertain", dtype=object)
+        status[heard] = "aligned"
+        return Placement(np.full(60, onset_s), np.full(60, 0.5), status)
+
+    found = passages._merged([way(1.0, slice(0, 30)), way(2.0, slice(30, 60))])
+    assert found.onset_s.tolist() == [1.0] * 30 + [2.0] * 30
+    assert (found.status == "aligned").all()
+    # A single note that another way hears is no reason to change.
+    found = passages._merged([way(1.0, slice(0, 59)), way(2.0, slice(58, 60))])
+    assert found.onset_s.tolist() == [1.0] * 60

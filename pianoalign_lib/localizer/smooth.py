@@ -44,6 +44,9 @@ def smoothed(events: Events, jumps: bool = False, known: np.ndarray | None = Non
         told = np.ones(len(rows), bool) if known is None else known[rows]
         told |= told.sum() < LEAST_KNOWN
         line_s = _broken(*times, told) if jumps else _even(*times)
+        # Where bars are left out, lines from before must not reach beyond those from after.
+        later_s = np.minimum.accumulate(np.where(told, line_s, np.inf)[::-1])[::-1]
+        line_s = np.where(told, line_s, np.minimum(line_s, later_s))
         time_s[rows] = np.maximum.accumulate(line_s)
     return time_s
 
