@@ -62,8 +62,7 @@ def align(
     method
         ``localizer``: the network of this project, note by note. ``dtw``: Sync Toolbox, the whole
         file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:
-        both. These three need the full installation, and the networks the repository. Or what
-        another package adds.
+        both. These need the full installation, the networks the repository. Or what others add.
     repeats
         ``once``: a note that is played again stands where it is played first. ``unfold``: it stands
         there once for each time, in two rows of the notes and in the written file.
@@ -84,11 +83,9 @@ def align(
     CheckpointError
         If a network's file is damaged.
     """
-    other = None if method == "localizer" else _entry_point(method)
-    _check_repeats(repeats, method)
-    network = _network(weights)
+    other, network = _chosen(method, weights, repeats)
     score = read_midi_score(midi)
-    notes, copies = _struck_keys(score)
+    notes = _struck_keys(score)[0]
     recording = open_recording(audio, sample_rate)
     spectra = compute_spectra(recording.source, recording.sample_rate)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
@@ -97,18 +94,21 @@ def align(
             found, spectra = transposition.locate(spectra, notes, **network)
             if repeats == "unfold":
                 score, found = _unfold(score, notes, spectra, found, network)
-                copies = _struck_keys(score)[1]
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    return assemble(score, copies, found, audio=recording.name, method=method, spectra=spectra)
+    keys = _struck_keys(score)[1]
+    return assemble(score, keys, found, audio=recording.name, method=method, spectra=spectra)
 
 
-def _check_repeats(repeats: str, method: str) -> None:
+def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
+    """Return another method than the localizer, or what that is told of its network."""
+    other = None if method == "localizer" else _entry_point(method)
     if repeats not in (REPEATS if method == "localizer" else REPEATS[:1]):
         raise ConfigError(
             f"repeats '{repeats}' with method '{method}': choose one of {', '.join(REPEATS)}; only "
             "the localizer unfolds"
         )
+    return other, _network(weights)
 
 
 def _unfold(
