@@ -229,17 +229,7 @@ def example() -> dict[str, Case]:
     return {"played": Case(load_audio(ROOT / "examples" / "recording.flac"), notes, (true_s,))}
 
 
-# Two cases are still answered wrongly without a word (issue 10 is open); they are to be mended.
-KNOWN = {21}
-SEEDS = [
-    pytest.param(seed, marks=[pytest.mark.xfail(strict=False, reason="silent errors")])
-    if seed in KNOWN
-    else seed
-    for seed in range(24)
-]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(24))
 def test_no_silent_errors_in_cases_drawn_from_the_example(example, seed: int) -> None:
     what, aligned, wrong = silent_errors(example, seed)
     assert wrong <= allowed(aligned), f"{what}: {wrong} of {aligned} notes called aligned are wrong"
