@@ -98,7 +98,7 @@ def _best_jumps(hearing: Hearing, notes, pace: float, onset_s, pitch, velocity) 
 
     dear, cheap, never = JUMP_COSTS
     found = along(dear)
-    if found.share < ALL_SHARE:
+    if LEAST_SHARE < found.share < ALL_SHARE:
         other = along(cheap)
         found = other if other.share > found.share + JUMPS_GAIN else found
     if len(found.course.stretches) > 1:
