@@ -56,7 +56,7 @@ def performed(data: bytes, played_s, *, status=None):
     states = np.where(onset_s < 0, "not heard", "aligned") if status is None else status
     place = Placement(np.maximum(onset_s, 0), np.full(len(rows), 0.9), states.astype(object))
     spectra = SimpleNamespace(duration_s=60.0)
-    return assemble(score, rows, place, audio="a.wav", method="localizer", spectra=spectra)
+    return assemble(score, place, audio="a.wav", method="localizer", spectra=spectra)
 
 
 def timed(data: bytes) -> list[tuple[float, float, mido.Message]]:

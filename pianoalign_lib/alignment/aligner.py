@@ -85,19 +85,19 @@ def align(
     """
     other, network = _chosen(method, weights, repeats)
     score = read_midi_score(midi)
-    notes = _struck_keys(score)[0]
+    notes, copies = _struck_keys(score)
     recording = open_recording(audio, sample_rate)
     spectra = compute_spectra(recording.source, recording.sample_rate)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
     with _named(recording.name, score.name, method):
         if other is None:
             found, spectra = transposition.locate(spectra, notes, **network)
-            if repeats == "unfold":
-                score, found = _unfold(score, notes, spectra, found, network)
         else:
             found = other.load()(recording, apply_pedal(notes, score.pedal_changes()))
-    keys = _struck_keys(score)[1]
-    return assemble(score, keys, found, audio=recording.name, method=method, spectra=spectra)
+        placed = found.take(copies)
+        if repeats == "unfold":
+            score, placed = _unfold(score, notes, spectra, placed, network)
+    return assemble(score, placed, audio=recording.name, method=method, spectra=spectra)
 
 
 def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
@@ -119,16 +119,21 @@ def _unfold(
     network: dict[str, Any],
 ) -> tuple[MidiScore, Placement]:
     """Return file and placement with what is played again, if its notes are heard each time."""
-    # Where a repeat is left out the notes fit as well, so that nothing needs to be told of it.
-    for told in filter(None, (once.structure, find_course(spectra, notes).structure())):
-        if (again := unfolded(score, told)) is not None:
+
+    def structures() -> Iterator[tuple]:
+        yield once.structure
+        # Where a repeat is left out the notes fit as well, and nothing needed to be told of it.
+        yield find_course(spectra, notes).structure()
+
+    for told in structures():
+        if told and (again := unfolded(score, told)) is not None:
             keys, copies = _struck_keys(again)
             with suppress(InputError):
-                found = localizer.locate(spectra, keys, **network)
+                placed = localizer.locate(spectra, keys, **network).take(copies)
                 note_id = again.notes["note_id"].iloc[again.piano_rows()]
-                status = found.status[copies][note_id.duplicated(keep=False)]
+                status = placed.status[note_id.duplicated(keep=False)]
                 if len(status) and np.mean(status == ALIGNED) > HEARD_AGAIN:
-                    return again, replace(found, structure=told)
+                    return again, replace(placed, structure=told)
     return score, once
 
 

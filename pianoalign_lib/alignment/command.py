@@ -50,7 +50,7 @@ def add_align_parser(commands) -> None:
     parser.add_argument(
         "--weights",
         default="localizer",
-        help="of the localizer: localizer (default), localizer_best, localizer_1",
+        help="of the localizer, by a name of MODELS.md (localizer)",
     )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 

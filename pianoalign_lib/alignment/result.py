@@ -12,7 +12,7 @@ import pandas as pd
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
-from ..io.placement import ALIGNED, LARGE_S, NOT_HEARD, OUTSIDE, Placement, count_statuses
+from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import EARLY_S, Warp, new_offsets, note_warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
@@ -191,8 +191,7 @@ class Alignment:
 
 def assemble(
     score: MidiScore,
-    copies: np.ndarray,
-    found: Placement,
+    placed: Placement,
     *,
     audio: str,
     method: str,
@@ -200,20 +199,20 @@ def assemble(
 ) -> Alignment:
     """Return the alignment of a whole file from what a method says of its piano notes.
 
-    The other notes move with them. `copies` says which of the placed keys each piano note is.
+    The other notes move with them.
     """
     rows = score.piano_rows()
     given = score.notes
     old_s = given["onset_s"].to_numpy()
     file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
-    placed_s = _with_early(old_s[rows], found.onset_s[copies], found.status[copies])
+    placed_s = _with_early(old_s[rows], placed)
     warp = note_warp(old_s[rows], placed_s)
     moved_s = warp(old_s)
     onset_s = np.where(moved_s < -EARLY_S, moved_s, np.maximum(moved_s, 0.0))
     confidence = np.full(len(given), np.nan)
     status = np.full(len(given), OUTSIDE, dtype=object)
     onset_s[rows] = placed_s
-    confidence[rows], status[rows] = found.confidence[copies], found.status[copies]
+    confidence[rows], status[rows] = placed.confidence, placed.status
     notes = pd.DataFrame(
         {
             "note_id": given["note_id"],
@@ -228,19 +227,19 @@ def assemble(
         }
     )
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
-    structure = pd.DataFrame(list(found.structure), columns=columns, dtype=float)
+    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
     return Alignment(
-        notes, audio, score.name, method, spectra, structure, score, warp, found.remarks
+        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks
     )
 
 
-def _with_early(old_s: np.ndarray, onset_s: np.ndarray, status: np.ndarray) -> np.ndarray:
+def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:
     """Return onsets, those of notes from before the recording as far before it as they were.
 
     A method can only put them at its beginning, all at once.
     """
-    onset_s = np.maximum(onset_s, 0.0)
-    early = (status == NOT_HEARD) & (onset_s == 0)
+    onset_s = np.maximum(placed.onset_s, 0.0)
+    early = ~placed.heard & (onset_s == 0)
     if early.any() and not early.all():
         moved_s = note_warp(old_s[~early], onset_s[~early])(old_s)
         onset_s = np.where(early & (moved_s < -EARLY_S), moved_s, onset_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,16 @@ class Placement:
     def heard(self) -> np.ndarray:
         """Whether each note was found, and is not just left somewhere [dtype=bool]."""
         return self.status != NOT_HEARD
+
+    def take(self, rows: np.ndarray) -> Placement:
+        """Return what is said of some notes, or of all in another order."""
+        return replace(
+            self,
+            onset_s=self.onset_s[rows],
+            confidence=self.confidence[rows],
+            status=self.status[rows],
+            offset_s=None if self.offset_s is None else self.offset_s[rows],
+        )
 
     def ends_s(self, notes: pd.DataFrame) -> np.ndarray:
         """Return where the notes end, given the note table that was placed."""

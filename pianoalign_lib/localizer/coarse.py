@@ -22,7 +22,7 @@ BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its p
 SAME_PACE = 0.2  # natural logarithm of paces that need no search of their own
 MOST_SEARCHES = 3
 JUMP_COSTS = (12.0, 6.0, np.inf)  # what is tried, in turn
-EDGE_S = 0.1
+EDGE_S = 0.1  # notes so little outside of a stretch are on it
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class Course:
     """
 
     stretches: list[Stretch]
-    gain: float = 0.0
 
     def structure(self) -> tuple[tuple[float, float, float, float], ...]:
         """Return begin and end of each stretch, in the MIDI file and in the recording."""
@@ -143,7 +142,7 @@ def find_course(
         if len(frame) > 1:
             midi_s = start_s + (frame + 0.5) * frame_s / pace
             stretches.append(Stretch(midi_s, (audio[when] + 0.5) * frame_s))
-    return Course(slid(stretches, arrays[0] + start_s, pitch), path.gain)
+    return Course(slid(stretches, arrays[0] + start_s, pitch))
 
 
 def _steps(n_cells: float) -> list[int]:

@@ -46,14 +46,7 @@ class Chosen:
     is_ambiguous: bool = False
 
 
-def choose_course(
-    hearing: Hearing,
-    notes: pd.DataFrame,
-    onset_s: np.ndarray,
-    pitch: np.ndarray,
-    velocity: np.ndarray,
-    least: float,
-) -> Chosen | None:
+def choose_course(hearing: Hearing, notes: pd.DataFrame, least: float) -> Chosen | None:
     """Return the course that the network hears best; None if none is heard better than `least`.
 
     Parameters
@@ -62,26 +55,23 @@ def choose_course(
         Of the recording.
     notes
         Note table, sorted by onset and pitch.
-    onset_s, pitch, velocity : np.ndarray [shape=(n_notes,)]
-        Of the same notes.
     least
         Share of the notes.
     """
     best, chosen, chosen_pace = least, None, 1.0
     for pace in likely_paces(hearing.spectra, notes):
-        found = _best_jumps(hearing, notes, pace, onset_s, pitch, velocity)
+        found = _best_jumps(hearing, notes, pace)
         explained = found.course.audio_s / hearing.spectra.duration_s
-        value = found.share * max(len(found.rows) / len(onset_s), explained)
+        value = found.share * max(len(found.rows) / len(notes), explained)
         if found.share > LEAST_SHARE and value > best:
             best, chosen, chosen_pace = value, found, pace
         if chosen and best > GOOD_SHARE:
             break
-    if not chosen or len(onset_s) - len(chosen.rows) < LEAST_REST * len(onset_s):
+    if not chosen or len(notes) - len(chosen.rows) < LEAST_REST * len(notes):
         return chosen
     # A recording of a passage that the MIDI file has twice may be of either.
-    rest = np.setdiff1d(np.arange(len(onset_s)), chosen.rows)
-    course = find_course(hearing.spectra, notes.iloc[rest], chosen_pace)
-    other = _heard(hearing, course, onset_s[rest], pitch[rest], velocity[rest])
+    rest = np.setdiff1d(np.arange(len(notes)), chosen.rows)
+    other = _heard(hearing, notes.iloc[rest], chosen_pace)
     as_long = other.course.audio_s > AS_LONG * chosen.course.audio_s
     if not as_long or other.share < chosen.share - AS_WELL:
         return chosen
@@ -89,26 +79,26 @@ def choose_course(
     return replace(better, is_ambiguous=True)
 
 
-def _best_jumps(hearing: Hearing, notes, pace: float, onset_s, pitch, velocity) -> Chosen:
+def _best_jumps(hearing: Hearing, notes: pd.DataFrame, pace: float) -> Chosen:
     """Return the course of a pace, with what jumps cost chosen by what is heard."""
-
-    def along(jump_cost: float) -> Chosen:
-        course = find_course(hearing.spectra, notes, pace, jump_cost)
-        return _heard(hearing, course, onset_s, pitch, velocity)
-
     dear, cheap, never = JUMP_COSTS
-    found = along(dear)
+    found = _heard(hearing, notes, pace, dear)
     if LEAST_SHARE < found.share < ALL_SHARE:
-        other = along(cheap)
+        other = _heard(hearing, notes, pace, cheap)
         found = other if other.share > found.share + JUMPS_GAIN else found
     if len(found.course.stretches) > 1:
-        other = along(never)
+        other = _heard(hearing, notes, pace, never)
         found = other if other.share > found.share + JUMPS_LOSS else found
     return found
 
 
-def _heard(hearing: Hearing, course: Course, onset_s, pitch, velocity) -> Chosen:
-    """Return a course's notes and events, and how many are heard."""
+def _heard(
+    hearing: Hearing, notes: pd.DataFrame, pace: float, jump_cost: float = JUMP_COSTS[0]
+) -> Chosen:
+    """Return a course, its notes and events, and how many of these are heard."""
+    course = find_course(hearing.spectra, notes, pace, jump_cost)
+    onset_s, velocity = (notes[name].to_numpy(np.float64) for name in ("onset_s", "velocity"))
+    pitch = notes["pitch"].to_numpy(np.int64)
     rows, events = settle_course(hearing.spectra, course, onset_s, pitch)
     if len(rows) < 2:
         return Chosen(course, rows, events, 0.0)

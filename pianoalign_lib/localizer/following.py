@@ -36,7 +36,6 @@ class Path:
 
     audio: np.ndarray
     score: np.ndarray
-    gain: float = 0.0
 
     def pieces(self, longest_step: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the path's parts between jumps, that is steps back or over `longest_step`."""
@@ -103,8 +102,7 @@ def follow(
                 gain = total[top]
             if gain > best:
                 best, end = gain, (t, a + top)
-    audio_frames, score_frames = _trace(back, source, first, end)
-    return Path(audio_frames, score_frames, float(best) * frame_s)
+    return _trace(back, source, first, end)
 
 
 def _arrive(
@@ -129,7 +127,7 @@ def _arrive(
     return total, code
 
 
-def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]):
+def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]) -> Path:
     taken = {PLAYED: 1, STAYED: 0, TWO: 2, THREE: 3, RESUMED: 0, RESUMED_NEXT: 1}
     audio, score = [], []
     t, j = end
@@ -153,4 +151,4 @@ def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[i
         t -= 1
         if t >= 0 and not 0 <= j - first[t] < back.shape[1]:
             break
-    return np.array(audio[::-1]), np.array(score[::-1])
+    return Path(np.array(audio[::-1]), np.array(score[::-1]))

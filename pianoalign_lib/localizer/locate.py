@@ -70,14 +70,7 @@ def locate(
             f"only {100 * heard:.0f} % of the MIDI's notes are heard in the recording: it seems to "
             "be of another piece, or of another part of it; check that the two belong together"
         )
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return replace(
-        result,
-        onset_s=result.onset_s[back],
-        confidence=result.confidence[back],
-        status=result.status[back],
-    )
+    return result.take(np.argsort(order))
 
 
 def _located(hearing: Hearing, notes: pd.DataFrame) -> Placement:
@@ -87,7 +80,7 @@ def _located(hearing: Hearing, notes: pd.DataFrame) -> Placement:
     heard = hearing.share(onset_s, pitch, velocity)
     chosen = None
     if heard < CLOSE_SHARE:
-        chosen = choose_course(hearing, notes, onset_s, pitch, velocity, heard + COURSE_GAIN)
+        chosen = choose_course(hearing, notes, heard + COURSE_GAIN)
     if chosen is None:
         return hearing.placement(hearing.find(onset_s, pitch, velocity), onset_s)
     rows = chosen.rows

@@ -32,7 +32,7 @@ LEAST_RIGHT = 3.3
 SAME_S, NEAR_S, NEIGHBOURS = 0.03, 0.1, 5
 
 
-def by_time(events: Events) -> tuple[np.ndarray, np.ndarray]:
+def _by_time(events: Events) -> tuple[np.ndarray, np.ndarray]:
     """Return the order in which the notes are expected, and when they are, in that order."""
     time_s = events.time_s[events.of_note]
     order = np.argsort(time_s, kind="stable")
@@ -41,7 +41,7 @@ def by_time(events: Events) -> tuple[np.ndarray, np.ndarray]:
 
 def share_along(hearing: Hearing, events: Events, pitch: np.ndarray, velocity: np.ndarray) -> float:
     """Return the share of some notes that are heard where their events are."""
-    order, expected_s = by_time(events)
+    order, expected_s = _by_time(events)
     return hearing.share(expected_s, pitch[order], velocity[order])
 
 
@@ -83,19 +83,16 @@ def place_by_passage(
 
 def _along_tempo(hearing: Hearing, tempo: Events, jumps: bool, pitch, velocity) -> Placement:
     """Return what is found along a smooth tempo, and then along the one that these notes have."""
-    order, expected_s = by_time(tempo)
+    order, expected_s = _by_time(tempo)
     found = hearing.find(expected_s, pitch[order], velocity[order])
     settled_s = np.full(len(order), np.nan)
     settled_s[order] = np.where(hearing.settled(found), found.onset_s, np.nan)
     known = ~np.isnan(settled_s)
     known |= uniform_filter1d(known.astype(np.float64), HOLE_NOTES, mode="nearest") > HOLE_SHARE
     again_s = smoothed(moved(tempo, settled_s), jumps, known)
-    order, expected_s = by_time(replace(tempo, time_s=again_s))
+    order, expected_s = _by_time(replace(tempo, time_s=again_s))
     found = hearing.find(expected_s, pitch[order], velocity[order])
-    way = hearing.placement(found, expected_s)
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return Placement(way.onset_s[back], way.confidence[back], way.status[back])
+    return hearing.placement(found, expected_s).take(np.argsort(order))
 
 
 def _along_events(hearing: Hearing, placed: Placed) -> Placement:

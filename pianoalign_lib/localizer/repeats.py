@@ -10,7 +10,6 @@ NEAR_S = 2.5  # a jump's length is known so well
 LEAST_SAME_S = 0.5  # a shorter sameness is chance
 SAME_S = 0.05  # notes this far apart count as the same
 LOOKED_AT = 8  # notes that tell a jump's exact length
-BEFORE_S = 0.1  # a stretch may end this long after its last note's onset begins
 
 
 def slid(stretches: list[Stretch], onset_s: np.ndarray, pitch: np.ndarray) -> list[Stretch]:

@@ -10,6 +10,7 @@ from scipy.ndimage import convolve1d
 
 from .events import Events
 
+Near = Callable[[np.ndarray], np.ndarray]
 LINES_S = (1.5, 4.0, 12.0, 40.0)  # standard deviations of the windows of a smooth tempo
 FAR_S = 0.1  # residuals count up to this
 LOOSER = 1.25  # residual of a longer window, over the shortest one's, that is no worse
@@ -86,7 +87,7 @@ def moved(events: Events, onset_s: np.ndarray) -> Events:
 
 def _even(midi_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
     """Return the times along lines of one length."""
-    lines = [_lines(midi_s, found_s, length_s) for length_s in LINES_S]
+    lines = [_lines(midi_s, found_s, _sums(midi_s, length_s, 0)) for length_s in LINES_S]
     residuals = [np.abs(found_s - line_s).clip(max=FAR_S).mean() for line_s in lines]
     fit = max(k for k, each in enumerate(residuals) if each <= LOOSER * residuals[0] + LOOSER_S)
     return lines[fit]
@@ -98,8 +99,8 @@ def _broken(midi_s: np.ndarray, found_s: np.ndarray, known: np.ndarray) -> np.nd
     for length_s in LINES_S:
         lines, residuals = [], []
         for side in SIDES:
-            line_s = _lines(midi_s, found_s, length_s, side, known)
             near = _sums(midi_s, length_s, side)
+            line_s = _lines(midi_s, found_s, near, known)
             weight = near(1.0 * known)
             off_s = near(known * np.abs(found_s - line_s).clip(max=FAR_S)) / (weight + 1e-9)
             off_s += FEW_S / (weight + FEW)
@@ -116,18 +117,10 @@ def _broken(midi_s: np.ndarray, found_s: np.ndarray, known: np.ndarray) -> np.nd
 
 
 def _lines(
-    midi_s: np.ndarray,
-    found_s: np.ndarray,
-    length_s: float,
-    side: int = 0,
-    known: np.ndarray | float = 1.0,
+    midi_s: np.ndarray, found_s: np.ndarray, near: Near, known: np.ndarray | float = 1.0
 ) -> np.ndarray:
-    """Return straight lines through the times within about `length_s`, at each of them.
-
-    `side`: 0 takes the times before and after, -1 and 1 those of one side.
-    """
+    """Return straight lines through the known times that `near` sums up, at each of them."""
     x, weight = midi_s - midi_s[0], known * np.ones(len(midi_s))
-    near = _sums(midi_s, length_s, side)
     for _ in range(LINE_ROUNDS):
         w, wx, wy = near(weight), near(weight * x), near(weight * found_s)
         wxx, wxy = near(weight * x * x), near(weight * x * found_s)
@@ -139,8 +132,11 @@ def _lines(
     return line_s
 
 
-def _sums(midi_s: np.ndarray, length_s: float, side: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that gives, at each time, the sum of values around it."""
+def _sums(midi_s: np.ndarray, length_s: float, side: int) -> Near:
+    """Return a function that gives, at each time, the sum of values within about `length_s`.
+
+    `side`: 0 takes the times before and after, -1 and 1 those of one side.
+    """
     grid = ((midi_s - midi_s[0]) / LINE_GRID_S).astype(np.int64)
     reach = round(3 * length_s / LINE_GRID_S)
     distance = np.arange(-reach, reach + 1)
