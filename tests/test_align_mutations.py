@@ -303,15 +303,16 @@ def test_the_command_on_mutated_files(folder, tmp_path, capsys):
         code = cli.main(["align", str(audio), str(midi), "-o", names[0], "--notes", names[1]])
         printed = capsys.readouterr()
         outcomes.add(code)
-        if code:
+        if code == 1:
             assert printed.err.startswith("pianoalign: ") and printed.err.count("\n") == 1
             assert str(midi) in printed.err or str(audio) in printed.err
             assert not out.exists() or not list(out.iterdir())
         else:
             assert sorted(path.name for path in out.iterdir()) == ["aligned.mid", "notes.csv"]
             assert 1 <= printed.out.count("\n") <= 3
+            assert (code == 3) == ("less than half" in printed.err)
             mido.MidiFile(names[0])
-    assert outcomes == {0, 1}
+    assert {0, 1} <= outcomes <= {0, 1, 3}
 
 
 def test_the_command_in_a_process_of_its_own(folder, tmp_path):
@@ -323,6 +324,6 @@ def test_the_command_in_a_process_of_its_own(folder, tmp_path):
         command = [sys.executable, "-m", "pianoalign_lib", "align", str(folder / "base.ogg")]
         command += [str(midi), "-o", str(tmp_path / f"out{number}.mid")]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-        assert done.returncode in (0, 1) and "Traceback" not in done.stderr
-        assert (tmp_path / f"out{number}.mid").exists() == (done.returncode == 0)
+        assert done.returncode in (0, 1, 3) and "Traceback" not in done.stderr
+        assert (tmp_path / f"out{number}.mid").exists() == (done.returncode != 1)
         assert number > 0 or done.returncode == 0

@@ -59,6 +59,7 @@ def write_project(root: Path) -> None:
         "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore",
         ".dvc/config", "results.yaml", "checkpoints/demo/crnn.safetensors",
         "results/demo/metrics.csv", "results/maps/field.csv",
+        "results/maps/robustness.csv", "results/maps/robustness_drawn.csv",
         *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)

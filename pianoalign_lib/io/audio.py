@@ -101,7 +101,8 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
             # In these libmpg123 would search for sound, and print what it meets.
             if kind in NO_SOUND:
                 raise InputError(
-                    f"{path}: is {kind}; the recording comes first, then the MIDI file"
+                    f"{path}: not readable as audio (it is {kind}); the recording comes first, "
+                    "then the MIDI file"
                 )
             with _Stream(_repaired(opened, header) or file) as stream:
                 yield stream
