@@ -7,7 +7,7 @@ import pytest
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.io.placement import Placement
 from pianoalign_lib.localizer import passages
-from pianoalign_lib.localizer.coarse import Course, find_course
+from pianoalign_lib.localizer.coarse import PART, Course, find_course
 from pianoalign_lib.localizer.events import Events
 from pianoalign_lib.localizer.refine import settle_course
 from pianoalign_lib.localizer.repeats import slid
@@ -17,6 +17,7 @@ from pianoalign_lib.localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, Spect
 from pianoalign_lib.localizer.stretches import Stretch
 
 FLOOR, DECAY_BYTES = 40, 0.5  # level of the noise; a note falls by 25 dB per second
+COLUMNS = ("pitch", "velocity", "onset_s", "offset_s")
 
 
 def music(n_notes: int, seconds: float, seed: int) -> pd.DataFrame:
@@ -210,3 +211,17 @@ def test_each_passage_comes_from_the_way_that_hears_it() -> None:
     # A single note that another way hears is no reason to change.
     found = passages._merged([way(1.0, slice(0, 59)), way(2.0, slice(58, 60))])
     assert found.onset_s.tolist() == [1.0] * 60
+
+
+def test_a_part_is_found_though_its_first_chord_sounds_long_before() -> None:
+    notes = music(200, 30.0, seed=11)
+    first = notes.iloc[:3].assign(onset_s=0.5, offset_s=0.8)
+    notes = note_table(*(np.r_[first[name], notes[name][3:]] for name in COLUMNS))
+    repeated_s = np.arange(2.0, 40.0, 0.5)
+    sounds_s = np.r_[np.repeat(repeated_s, 3), notes["onset_s"] + 40.0]
+    pitch = np.r_[np.tile(first["pitch"], len(repeated_s)), notes["pitch"]].astype(int)
+    order = np.argsort(sounds_s, kind="stable")
+    spectra = spectra_of(sounds_s[order], pitch[order], 90.0, seed=12)
+    (stretch,) = find_course(spectra, notes, 1.0, PART).stretches
+    assert stretch.audio_s[0] == pytest.approx(40.5, abs=0.3)
+    assert stretch.audio_s[-1] == pytest.approx(40.0 + notes["onset_s"].max(), abs=0.3)

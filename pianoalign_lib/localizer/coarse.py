@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .following import Path, follow
+from .following import Costs, Path, follow
 from .repeats import slid
 from .rolls import HOP, recording_rolls, score_rolls
 from .spectra import LONG_FPS, Spectra
@@ -21,7 +21,9 @@ SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jum
 BEYOND_S = 1.5  # notes up to this far from a stretch are looked for where its pace puts them
 SAME_PACE = 0.2  # natural logarithm of paces that need no search of their own
 MOST_SEARCHES = 3
-JUMP_COSTS = (12.0, 6.0, np.inf)  # what is tried, in turn
+DEAR_JUMPS, CHEAP_JUMPS, NO_JUMPS = Costs(12.0), Costs(6.0), Costs(np.inf)
+# Of a MIDI file that is a part of the recording, what else sounds like it is left out.
+PART = Costs(np.inf, stay=0.2, frame=0.12)
 EDGE_S = 0.1  # notes so little outside of a stretch are on it
 
 
@@ -77,6 +79,16 @@ class Course:
         """How much of the recording is explained."""
         return sum(float(part.audio_s[-1] - part.audio_s[0]) for part in self.stretches)
 
+    @property
+    def midi_s(self) -> float:
+        """How much of the MIDI file is played; what is played again counts again."""
+        return sum(float(part.midi_s[-1] - part.midi_s[0]) for part in self.stretches)
+
+    @property
+    def pace(self) -> float:
+        """Seconds of the recording per second of the MIDI file; 0 if there is nothing."""
+        return self.audio_s / self.midi_s if self.midi_s else 0.0
+
     def beyond(self, onset_s: np.ndarray) -> np.ndarray:
         """Return which notes lie outside of all stretches, if only a little [dtype=bool]."""
         outside = np.ones(len(onset_s), bool)
@@ -85,14 +97,19 @@ class Course:
         return outside
 
 
+def length_s(notes: pd.DataFrame) -> float:
+    """Return the time from the first onset to the last."""
+    return float(notes["onset_s"].max() - notes["onset_s"].min())
+
+
 def likely_paces(spectra: Spectra, notes: pd.DataFrame) -> list[float]:
     """Return how many times slower than the MIDI file a recording may be, the likeliest first.
 
     As the two lengths say; as the MIDI file says, which fits where one is a part of the other; and
     half and twice the first.
     """
-    length_s = float(notes["onset_s"].max() - notes["onset_s"].min())
-    guess = min(max((spectra.duration_s + 0.5) / (length_s + 1.0), SLOWEST), FASTEST)
+    guess = (spectra.duration_s + 0.5) / (length_s(notes) + 1.0)
+    guess = min(max(guess, SLOWEST), FASTEST)
     paces = [guess]
     for pace in (1.0, guess / 2, guess * 2):
         far = all(abs(np.log(pace / other)) > SAME_PACE for other in paces)
@@ -102,7 +119,7 @@ def likely_paces(spectra: Spectra, notes: pd.DataFrame) -> list[float]:
 
 
 def find_course(
-    spectra: Spectra, notes: pd.DataFrame, pace: float = 1.0, jump_cost: float = JUMP_COSTS[0]
+    spectra: Spectra, notes: pd.DataFrame, pace: float = 1.0, costs: Costs = DEAR_JUMPS
 ) -> Course:
     """Follow a recording through a MIDI file, at rising frame rates.
 
@@ -119,9 +136,9 @@ def find_course(
     pace
         How many times slower the recording is taken to be at first; what the path then says of it
         is followed.
-    jump_cost
-        What a jump costs, in gains of a frame of 0.1 s, about a fifth each where the music fits; if
-        infinite, there is one stretch, whatever the recording leaves out or repeats.
+    costs
+        Of the path; a frame gains about a fifth where the music fits. If jumps cost infinitely
+        much, there is one stretch, whatever the recording leaves out or repeats.
     """
     notes = notes.sort_values("onset_s", kind="stable")
     start_s = float(notes["onset_s"].iloc[0])
@@ -132,9 +149,9 @@ def find_course(
     pitch = notes["pitch"].to_numpy(np.int64)
     n_cells = (spectra.duration_s * LONG_FPS / FINEST) ** 2
     steps = _steps(n_cells * max(1.0, 1.0 / pace))
-    pace, path = _free_path(spectra, arrays, pitch, pace, steps[0], jump_cost)
+    pace, path = _free_path(spectra, arrays, pitch, pace, steps[0], costs)
     for before, frames in zip(steps[:-1], steps[1:], strict=True):
-        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, jump_cost)
+        path = _banded_path(spectra, arrays, pitch, pace, path, before, frames, costs)
     frame_s = steps[-1] / LONG_FPS
     stretches = []
     for audio, score in path.pieces(max(3, round(SAME_S * pace / frame_s))):
@@ -160,7 +177,7 @@ def _score_at(arrays, pitch, pace: float, frame_s: float):
 
 
 def _free_path(
-    spectra: Spectra, arrays, pitch, pace: float, frames: int, jump_cost: float
+    spectra: Spectra, arrays, pitch, pace: float, frames: int, costs: Costs
 ) -> tuple[float, Path]:
     """Return the path with everything compared, and the pace that it was found at."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
@@ -168,7 +185,7 @@ def _free_path(
     for search in range(MOST_SEARCHES):
         score = _score_at(arrays, pitch, pace, frame_s)
         everywhere = np.zeros(len(audio.rise), np.int64)
-        path = follow(audio, score, everywhere, len(score.rise), frame_s, jump_cost)
+        path = follow(audio, score, everywhere, len(score.rise), frame_s, costs)
         better = min(max(pace * _slope(path), SLOWEST), FASTEST)
         if abs(np.log(better / pace)) < SAME_PACE or search == MOST_SEARCHES - 1:
             break
@@ -193,7 +210,7 @@ def _banded_path(
     path: Path,
     before: int,
     frames: int,
-    jump_cost: float,
+    costs: Costs,
 ) -> Path:
     """Return the path at a faster rate, around a slower one."""
     audio = recording_rolls(spectra.long, spectra.reference, frames)
@@ -208,4 +225,4 @@ def _banded_path(
     outside = time - time.clip(path.audio[0], path.audio[-1] + 1)
     centre = (place + 0.5 + outside) * ratio
     first = np.rint(centre - width / 2).astype(np.int64).clip(0, len(score.rise) - width)
-    return follow(audio, score, first, width, frame_s, jump_cost)
+    return follow(audio, score, first, width, frame_s, costs)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .rolls import Rolls
 
-STEP_COSTS = (0.075, 0.0, 0.11, 0.22)  # of staying, and of going on by one to three frames
+STEP_COSTS = (0.0, 0.11, 0.22)  # of going on by one to three frames
 # In gains of a frame of 0.1 s, about a fifth each where the music fits:
 PAUSE_COST = 2.0
 EDGE_COST = 11.0  # of beginning or ending elsewhere than the score does
@@ -22,6 +22,25 @@ BLOCK = 256  # frames of the recording whose gains are in memory at a time
 PLAYED, STAYED, TWO, THREE, RESUMED, RESUMED_NEXT, JUMPED, BEGUN = range(8)
 ENTERED = 8  # flag: the pause begins here
 LONG_AGO = np.float32(-1e9)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a path pays.
+
+    Attributes
+    ----------
+    jump
+        In gains of a frame of 0.1 s; infinite: the score is played from its beginning to its end.
+    stay
+        For a frame of the recording at the same frame of the score as the one before.
+    frame
+        For each frame that the score is played at: what fits only a little is left out.
+    """
+
+    jump: float
+    stay: float = 0.075
+    frame: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,7 @@ class Path:
 
 
 def follow(
-    audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, jump_cost: float
+    audio: Rolls, score: Rolls, first: np.ndarray, width: int, frame_s: float, costs: Costs
 ) -> Path:
     """Find the path of the greatest gain; both sides have the same frame rate.
 
@@ -57,12 +76,10 @@ def follow(
         Of the band; that of the score to leave nothing out.
     frame_s
         Seconds per frame, which the prices depend on.
-    jump_cost
-        In gains of a frame of 0.1 s; infinite: the score is played from its beginning to its end.
     """
     n_audio, n_score = len(audio.rise), len(score.rise)
     jump, pause_cost, edge_cost = (
-        np.float32(cost * 0.1 / frame_s) for cost in (jump_cost, PAUSE_COST, EDGE_COST)
+        np.float32(cost * 0.1 / frame_s) for cost in (costs.jump, PAUSE_COST, EDGE_COST)
     )
     entry = np.full(n_score, -edge_cost, np.float32)
     entry[:2] = 0.0
@@ -75,7 +92,7 @@ def follow(
     for start in range(0, n_audio, BLOCK):
         stop = min(start + BLOCK, n_audio)
         low, high = int(first[start:stop].min()), int(first[start:stop].max()) + width
-        gains = audio.gains(start, stop, score, low, high)
+        gains = audio.gains(start, stop, score, low, high) - np.float32(costs.frame)
         for t in range(start, stop):
             a = int(first[t])
             before = slice(old_low + 3, old_low + 3 + width)
@@ -83,7 +100,7 @@ def follow(
             was_played = played[before][j] >= paused[before][k]
             source[t] = old_low + j if was_played else -1 - (old_low + k)
             floor = (played[before][j] if was_played else paused[before][k]) - jump
-            total, code = _arrive(played, paused, a, width, floor, entry[a : a + width])
+            total, code = _arrive(played, paused, a, floor, entry[a : a + width], costs.stay)
             pause = paused[a + 3 : a + 3 + width].copy()
             pausing = played[a + 3 : a + 3 + width] - pause_cost
             enters = pausing > pause
@@ -106,16 +123,22 @@ def follow(
 
 
 def _arrive(
-    played: np.ndarray, paused: np.ndarray, a: int, width: int, floor: np.float32, entry: np.ndarray
+    played: np.ndarray,
+    paused: np.ndarray,
+    a: int,
+    floor: np.float32,
+    entry: np.ndarray,
+    stay_cost: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best total on arrival at each state, and the step taken to it."""
+    width = len(entry)
     total = np.maximum(entry, floor)
     code = np.where(entry >= floor, np.uint8(BEGUN), np.uint8(JUMPED))
     steps = (
-        (PLAYED, played, 1, STEP_COSTS[1]),
-        (STAYED, played, 0, STEP_COSTS[0]),
-        (TWO, played, 2, STEP_COSTS[2]),
-        (THREE, played, 3, STEP_COSTS[3]),
+        (PLAYED, played, 1, STEP_COSTS[0]),
+        (STAYED, played, 0, stay_cost),
+        (TWO, played, 2, STEP_COSTS[1]),
+        (THREE, played, 3, STEP_COSTS[2]),
         (RESUMED, paused, 0, 0.0),
         (RESUMED_NEXT, paused, 1, 0.0),
     )

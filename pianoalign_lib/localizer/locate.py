@@ -22,6 +22,7 @@ from .spectra import Spectra
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no course is looked for
 COURSE_GAIN = 0.03  # by which a course must raise that share to be used
 AMBIGUOUS = "the recording is of a passage that occurs twice: all notes may be of the other one"
+REPEATED = "the recording has these notes more than once: they are at the time that fits best"
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
 
 
@@ -90,7 +91,8 @@ def _located(hearing: Hearing, notes: pd.DataFrame) -> Placement:
     doubtful = chosen.course.beyond(onset_s[rows]) | chosen.is_ambiguous
     status = np.where(doubtful & (found.status == ALIGNED), UNCERTAIN, found.status)
     found = _with_rest(onset_s, chosen, replace(found, status=status))
-    return replace(found, remarks=(AMBIGUOUS,) if chosen.is_ambiguous else ())
+    told = ((AMBIGUOUS, chosen.is_ambiguous), (REPEATED, chosen.is_repeated))
+    return replace(found, remarks=tuple(text for text, holds in told if holds))
 
 
 def _with_rest(onset_s: np.ndarray, chosen: Chosen, found: Placement) -> Placement:

@@ -20,7 +20,7 @@ from .spectra import LOWEST_ROW, N_ROWS, STEPS_PER_DB, Spectra
 FARTHEST = 6  # semitones to each side
 MOST_TRIED = 3  # keys; on 29 recordings, whole and in parts, the right one was always among them
 SURE_SHARE = 0.5  # of the notes, aligned: no other key is looked for
-TAKEN_SHARE = 0.3  # of the notes, aligned in another key; wrong pairs in any: up to 0.04
+TAKEN_SHARE = 0.15  # of the notes, aligned in another key; wrong pairs in any: up to 0.04
 CLEAR_SHARE = 0.8  # no further key is tried; an octave away, notes are heard, too
 QUIET_DB = 40.0  # below the recording's level; what is softer is not held
 HARMONICS = ((0, 1.0), (12, 0.6), (19, 0.4), (24, 0.3), (28, 0.2))  # semitones above, and weight
