@@ -64,6 +64,8 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pianoalign {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_align_parser(commands)
+    models = commands.add_parser("models", help="the localizer's weights: sizes, training, licence")
+    models.set_defaults(run=_models)
     data = commands.add_parser("data", help="fetch and render a corpus")
     steps = data.add_subparsers(required=True, metavar="STEP")
     _add(steps, "fetch", _fetch, "download the sources of a corpus")
@@ -107,6 +109,12 @@ def _add(commands, name: str, run: Callable, help_text: str) -> ArgumentParser:
     )
     parser.set_defaults(run=lambda arguments: run(arguments, *corpus_of(arguments)))
     return parser
+
+
+def _models(_: Namespace) -> None:
+    from .localizer.runner import WEIGHTS
+
+    print((WEIGHTS / "MODELS.md").read_text(encoding="utf-8"), end="")
 
 
 def corpus_of(arguments: Namespace) -> tuple[CorpusPaths, Params]:

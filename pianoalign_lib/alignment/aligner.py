@@ -67,7 +67,7 @@ def align(
         ``once``: a note that is played again stands where it is played first. ``unfold``: it stands
         there once for each time, in two rows of the notes and in the written file.
     weights
-        Of the localizer, by a name of MODELS.md.
+        Of the localizer, by a name that ``pianoalign models`` lists.
 
     Returns
     -------

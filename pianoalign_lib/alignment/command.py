@@ -50,7 +50,7 @@ def add_align_parser(commands) -> None:
     parser.add_argument(
         "--weights",
         default="localizer",
-        help="of the localizer, by a name of MODELS.md (localizer)",
+        help="of the localizer, by a name that 'pianoalign models' lists (localizer)",
     )
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
