@@ -108,7 +108,7 @@ def run_robustness(
     ConfigError
         If the corpus, a method or a condition is unknown.
     """
-    chosen = methods or ["exact", *topic(params, "robustness")["methods"]]
+    chosen = methods or ["exact", *topic(params, "robustness")["methods"][paths.corpus]]
     wanted = names or [SCORE, *BUILDS]
     if unknown := {*chosen, *wanted} - {SCORE, *BUILDS, *ROOMS_OF}:
         known = ", ".join([*ROOMS_OF, SCORE, *BUILDS])
