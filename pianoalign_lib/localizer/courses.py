@@ -86,7 +86,7 @@ def choose_course(hearing: Hearing, notes: pd.DataFrame, least: float) -> Chosen
         found = _best_costs(hearing, notes, pace)
         if found.share > LEAST_SHARE and found.value > best:
             best, chosen, chosen_pace = found.value, found, pace
-        if chosen and best > GOOD_SHARE:
+        if best > GOOD_SHARE:
             break
     if not chosen or len(notes) - len(chosen.rows) < LEAST_REST * len(notes):
         return chosen
