@@ -85,15 +85,6 @@ def build_parser() -> ArgumentParser:
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
-    localizer = commands.add_parser("localizer", help="train the aligner that is released")
-    localizer_steps = localizer.add_subparsers(required=True, metavar="STEP")
-    _add(localizer_steps, "prepare", _localizer_prepare, "augment recordings, compute spectra")
-    for name, run, text in (
-        ("train", _localizer_train, "train one network; goes on after a stop"),
-        ("release", _localizer_release, "calibrate one network and write its ONNX file"),
-    ):
-        step = _add(localizer_steps, name, run, text)
-        step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")
     notebook = _add(commands, "notebook", _notebook, "execute one notebook")
     notebook.add_argument("name", help="for example 03_ablations")
     _add(commands, "tables", _tables, "print all tables of a corpus")
@@ -195,24 +186,6 @@ def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
     write_metrics(paths, params)
     write_summary(paths)
-
-
-def _localizer_prepare(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .localizer_training.sources import build_sources
-
-    build_sources(paths.root, params, params["localizer"]["share"], arguments.jobs)
-
-
-def _localizer_train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .localizer_training.training import train_localizer
-
-    print(train_localizer(paths.root, params, arguments.variant))
-
-
-def _localizer_release(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .localizer_training.release import release_localizer
-
-    print(release_localizer(paths.root, params, arguments.variant))
 
 
 def _notebook(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.localizer_training import augment as steps
+from training.localizer import augment as steps
 
 CLICKS = np.array([16_000, 31_111, 52_345, 75_000])
 

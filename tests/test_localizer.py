@@ -268,8 +268,8 @@ def test_notes_keep_their_rows_whatever_their_order() -> None:
 def test_onnx_equals_torch(tmp_path: Path) -> None:
     """The exported graph computes what the network computes, with weights of the export's shape."""
     torch = pytest.importorskip("torch")
-    from pianoalign_lib.localizer_training.network import Localizer, LocalizerConfig
-    from pianoalign_lib.localizer_training.release import _export
+    from training.localizer.network import Localizer, LocalizerConfig
+    from training.localizer.release import _export
 
     rng = np.random.default_rng(1)
     torch.manual_seed(1)

@@ -150,8 +150,8 @@ def test_training_goes_on_from_what_is_released(attention: bool) -> None:
     torch = pytest.importorskip("torch")
     from pianoalign_lib.localizer.patches import N_CHANNELS, N_SCALARS, N_STEPS
     from pianoalign_lib.localizer.runner import WEIGHTS, load_runner
-    from pianoalign_lib.localizer_training.network import Localizer, LocalizerConfig
-    from pianoalign_lib.localizer_training.training import load_released
+    from training.localizer.network import Localizer, LocalizerConfig
+    from training.localizer.training import load_released
 
     rng = np.random.default_rng(2)
     patches = rng.integers(0, 255, (64, N_STEPS, N_CHANNELS), dtype=np.uint8)
@@ -168,9 +168,9 @@ def test_training_goes_on_from_what_is_released(attention: bool) -> None:
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from pianoalign_lib.localizer_training.network import Localizer, LocalizerConfig
-    from pianoalign_lib.localizer_training.release import _export
-    from pianoalign_lib.localizer_training.training import load_released
+    from training.localizer.network import Localizer, LocalizerConfig
+    from training.localizer.release import _export
+    from training.localizer.training import load_released
 
     with pytest.raises(CheckpointError, match=r"none\.onnx: not found; name"):
         load_released(Localizer(LocalizerConfig()), tmp_path / "none.onnx")
@@ -223,8 +223,8 @@ def small_training(monkeypatch):
     from safetensors.torch import load_file
 
     from pianoalign_lib.localizer.spectra import compute_spectra
-    from pianoalign_lib.localizer_training import training
-    from pianoalign_lib.localizer_training.examples import Source
+    from training.localizer import training
+    from training.localizer.examples import Source
 
     rng = np.random.default_rng(7)
     onset_s, pitch = np.arange(0.5, 20.5, 0.2), rng.integers(40, 90, 100)

@@ -12,8 +12,8 @@ from pianoalign_lib.corpora.asap.folder import listed as asap_listed
 from pianoalign_lib.corpora.maps.folder import VARIABLE
 from pianoalign_lib.corpora.maps.folder import listed as maps_listed
 from pianoalign_lib.corpora.maps.split import split
-from pianoalign_lib.corpora.same_music import THRESHOLD, runs, shared
 from tools import fingerprints
+from tools.same_music import THRESHOLD, runs, shared
 from training.quiet.performances import listed as smd_listed
 
 TWIN, TESTED = "maps/MAPS_MUS-chpn_op10_e01_AkPnCGdD", "maps/MAPS_MUS-chpn-e01_ENSTDkCl"

@@ -1,7 +1,7 @@
 """What every performance of every corpus holds, in a few hashes, for the test of the splits.
 
 The performances are not part of this repository, so each is kept as a sample of its runs
-(:mod:`pianoalign_lib.corpora.same_music`): those whose hash is a multiple of `EVERY`. The share
+(:mod:`tools.same_music`): those whose hash is a multiple of `EVERY`. The share
 that two samples have in common is, on average, that of the whole.
 
 ``python -m tools.fingerprints`` writes ``tests/fingerprints.npz`` anew. It needs MAPS, ASAP and the
@@ -24,8 +24,8 @@ from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.corpora.asap.folder import find_listed, listed
 from pianoalign_lib.corpora.maps import folder as maps
 from pianoalign_lib.corpora.maps.labels import read_labels
-from pianoalign_lib.corpora.same_music import Runs, runs
 from pianoalign_lib.io.notes import read_midi
+from tools.same_music import Runs, runs
 from training.quiet import performances as smd
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "fingerprints.npz"

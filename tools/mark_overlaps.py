@@ -17,8 +17,8 @@ from pianoalign_lib.common.config import corpus_paths, load_params
 from pianoalign_lib.common.files import PACKAGE, atomic_path
 from pianoalign_lib.corpora.asap.folder import find_listed, listed
 from pianoalign_lib.corpora.recordings import load_notes, read_index
-from pianoalign_lib.corpora.same_music import RUN, THRESHOLD, Runs, runs, shared
 from pianoalign_lib.io.notes import read_midi
+from tools.same_music import RUN, THRESHOLD, Runs, runs, shared
 
 
 def reason(mine: Runs, held_out: Mapping[str, Runs]) -> str:

@@ -84,9 +84,7 @@ def load_runner(name: str = DEFAULT, folder: Path = WEIGHTS) -> Runner:
 
     path = folder / f"{name}.onnx"
     if not path.is_file():
-        raise CheckpointError(
-            f"{path}: not found; install pianoalign again or run 'pianoalign localizer release'"
-        )
+        raise CheckpointError(f"{path}: not found; install pianoalign again")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -1,6 +1,6 @@
 """Render the quiet corpus: excerpts of performances and made studies, softly played, dry.
 
-Rooms, noise and coding are added in training (``localizer_training/augment.py``). What is played is
+Rooms, noise and coding are added in training (``training/localizer/augment.py``). What is played is
 kept as MIDI beside the sources, so that the note tables come from files as everywhere.
 """
 

@@ -20,9 +20,9 @@ from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.corpora.timing_errors import generator, perturb
 from pianoalign_lib.localizer.locate import locate
 from pianoalign_lib.localizer.runner import Runner
-from pianoalign_lib.localizer_training.examples import Source
-from pianoalign_lib.localizer_training.release import CONDITION
-from pianoalign_lib.localizer_training.sources import load_sources
+from training.localizer.examples import Source
+from training.localizer.release import CONDITION
+from training.localizer.sources import load_sources
 
 TOLERANCES_MS = (5, 10, 50)
 VELOCITIES = (0, 25, 35, 50, 128)  # edges of the classes

@@ -1,6 +1,6 @@
 """Render ASAP for training: excerpts of human performances, each on one sampled piano, dry.
 
-Rooms, noise and coding are added in training (``localizer_training/augment.py``), anew for each
+Rooms, noise and coding are added in training (``training/localizer/augment.py``), anew for each
 copy. The training performances of the demo corpus are rendered along, on the pianos that it lacks.
 """
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..localizer.patches import GROUPS, N_CHANNELS, N_SCALARS, N_STEPS
-from ..localizer.posterior import BINS_PER_STEP, FIRST_STEP, LAST_STEP
-from ..localizer.runner import CHUNK
+from pianoalign_lib.localizer.patches import GROUPS, N_CHANNELS, N_SCALARS, N_STEPS
+from pianoalign_lib.localizer.posterior import BINS_PER_STEP, FIRST_STEP, LAST_STEP
+from pianoalign_lib.localizer.runner import CHUNK
 
 
 @dataclass(frozen=True)

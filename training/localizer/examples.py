@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..localizer.patches import Expected, grid_steps, make_patches
-from ..localizer.posterior import soft_targets
-from ..localizer.runner import CHUNK
-from ..localizer.spectra import Spectra
+from pianoalign_lib.localizer.patches import Expected, grid_steps, make_patches
+from pianoalign_lib.localizer.posterior import soft_targets
+from pianoalign_lib.localizer.runner import CHUNK
+from pianoalign_lib.localizer.spectra import Spectra
 
 AROUND = 48  # notes before and after a chunk that may be heard in its patches
 TARGET_SIGMA_S = 0.003

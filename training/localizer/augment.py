@@ -17,8 +17,8 @@ import soundfile as sf
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import butter, fftconvolve, iirpeak, lfilter, resample_poly, sosfilt
 
-from ..corpora.rooms import apply_room, draw_room, normalise
-from ..io.audio import SAMPLE_RATE
+from pianoalign_lib.corpora.rooms import apply_room, draw_room, normalise
+from pianoalign_lib.io.audio import SAMPLE_RATE
 
 DRY_SHARE = 0.25  # without a room
 DETUNE_CENTS = 30.0

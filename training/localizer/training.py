@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from ..common.config import digest, topic
-from ..common.errors import CheckpointError, ConfigError
-from ..common.files import atomic_path
-from ..common.progress import progress
-from ..localizer.runner import WEIGHTS
+from pianoalign_lib.common.config import digest, topic
+from pianoalign_lib.common.errors import CheckpointError, ConfigError
+from pianoalign_lib.common.files import atomic_path
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.localizer.runner import WEIGHTS
+
 from .examples import Source, draw_chunk
 from .network import Localizer, LocalizerConfig
 from .sources import load_sources, sources_hash

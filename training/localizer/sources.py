@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..common.config import corpus_paths, digest, topic
-from ..common.errors import CorpusError
-from ..common.files import atomic_path
-from ..common.progress import side_by_side
-from ..corpora.recordings import Recording, load_recording, read_index
-from ..corpora.sounding import note_latency
-from ..corpora.timing_errors import generator
-from ..localizer.runner import CHUNK
-from ..localizer.spectra import SAMPLE_RATE, Spectra, compute_spectra
+from pianoalign_lib.common.config import corpus_paths, digest, topic
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import atomic_path
+from pianoalign_lib.common.progress import side_by_side
+from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.corpora.sounding import note_latency
+from pianoalign_lib.corpora.timing_errors import generator
+from pianoalign_lib.localizer.runner import CHUNK
+from pianoalign_lib.localizer.spectra import SAMPLE_RATE, Spectra, compute_spectra
+
 from .augment import augment
 from .examples import Source
 
@@ -143,7 +144,9 @@ def load_sources(
         if copy.role == role and (augmented or not copy.number):
             path = copy.path(root)
             if not path.is_file():
-                raise CorpusError(f"{path}: not found; run 'pianoalign localizer prepare' first")
+                raise CorpusError(
+                    f"{path}: not found; run 'python -m training.localizer prepare' first"
+                )
             with np.load(path) as stored:
                 long, short, bands = (stored[key] for key in SPECTRA)
                 notes = [stored[key] for key in NOTES]

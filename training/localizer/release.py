@@ -18,13 +18,14 @@ import torch
 from safetensors.torch import load_file
 from scipy.optimize import minimize
 
-from ..common.config import topic
-from ..common.errors import CheckpointError, InputError
-from ..common.files import atomic_path
-from ..corpora.timing_errors import Condition, generator, perturb
-from ..localizer.locate import locate
-from ..localizer.patches import N_CHANNELS, N_SCALARS, N_STEPS
-from ..localizer.runner import CHUNK, DEFAULT, WEIGHTS, Runner, load_runner
+from pianoalign_lib.common.config import topic
+from pianoalign_lib.common.errors import CheckpointError, InputError
+from pianoalign_lib.common.files import atomic_path
+from pianoalign_lib.corpora.timing_errors import Condition, generator, perturb
+from pianoalign_lib.localizer.locate import locate
+from pianoalign_lib.localizer.patches import N_CHANNELS, N_SCALARS, N_STEPS
+from pianoalign_lib.localizer.runner import CHUNK, DEFAULT, WEIGHTS, Runner, load_runner
+
 from .examples import Source
 from .network import Localizer
 from .sources import load_sources
@@ -45,7 +46,7 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
     """
     path = run_path(root, variant)
     if not path.is_file():
-        raise CheckpointError(f"{path}: not found; run 'pianoalign localizer train' first")
+        raise CheckpointError(f"{path}: not found; run 'python -m training.localizer train' first")
     model = Localizer(training_run(params, variant).network)
     model.load_state_dict(load_file(path))
     folder = WEIGHTS if variant in SHIPPED else root / "checkpoints" / "localizer"

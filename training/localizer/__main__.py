@@ -1,0 +1,51 @@
+"""``python -m training.localizer prepare | train | release``, in the project's folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from pianoalign_lib.cli import run_command
+from pianoalign_lib.common.config import corpus_paths, load_params
+
+from .release import release_localizer
+from .sources import build_sources
+from .training import train_localizer
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    root = corpus_paths("demo").root
+    params = load_params(root)
+    build_sources(root, params, params["localizer"]["share"], arguments.jobs)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    root = corpus_paths("demo").root
+    print(train_localizer(root, load_params(root), arguments.variant))
+
+
+def _release(arguments: argparse.Namespace) -> None:
+    root = corpus_paths("demo").root
+    print(release_localizer(root, load_params(root), arguments.variant))
+
+
+def main() -> int:
+    """Run one step and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.localizer", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    prepare = steps.add_parser("prepare", help="augment recordings, compute spectra")
+    prepare.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    prepare.set_defaults(run=_prepare)
+    for name, run, text in (
+        ("train", _train, "train one network; goes on after a stop"),
+        ("release", _release, "calibrate one network and write its ONNX file"),
+    ):
+        step = steps.add_parser(name, help=text)
+        step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")
+        step.set_defaults(run=run)
+    return run_command(parser.parse_args())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
