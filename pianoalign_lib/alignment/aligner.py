@@ -29,7 +29,8 @@ from ..localizer import transposition
 from ..localizer.coarse import find_course
 from ..localizer.runner import DEFAULT, WEIGHTS, load_runner
 from ..localizer.spectra import Spectra, compute_spectra
-from .result import Alignment, assemble
+from .assembly import assemble
+from .result import Alignment
 
 METHODS = "pianoalign.methods"  # the group of entry points
 REPEATS = ("once", "unfold")
@@ -97,7 +98,7 @@ def align(
         placed = found.take(copies)
         if repeats == "unfold":
             score, placed = _unfold(score, notes, spectra, placed, network)
-    return assemble(score, placed, audio=recording.name, method=method, spectra=spectra)
+    return assemble(score, placed, recording=recording, method=method, spectra=spectra)
 
 
 def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
