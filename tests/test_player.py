@@ -91,6 +91,7 @@ def test_what_is_heard_keeps_together_to_the_sample(opened, aligned) -> None:
     clicks, _ = channel(opened, 2)
     np.testing.assert_allclose(begins(clicks, rate), aligned.notes["onset_s"], atol=2 / rate)
     opened.check("[data-is=before]")
+    opened.wait_for_selector(".pa-player[data-sounding=before]")
     clicks, _ = channel(opened, 2)
     np.testing.assert_allclose(begins(clicks, rate), aligned.notes["onset_in_s"], atol=2 / rate)
     tones, _ = channel(opened, 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
-from ..io.placement import NOT_HEARD, OUTSIDE, UNCERTAIN, count_statuses
+from ..io.placement import NOT_HEARD, OUTSIDE, UNCERTAIN
 from ..io.recording import Recording
 from ..localizer.spectra import Spectra
 from ..player.player import player_html
 from .picture import COLOURS, clock, key_name
+
+KINDS = {name: colour for name, colour in COLOURS.items() if name != OUTSIDE}
 
 
 def alignment_player(
@@ -19,14 +21,17 @@ def alignment_player(
 
     Its rows are those of `notes`; drums and notes beyond the 88 keys are left out.
     """
+    return player_html(recording, spectra, shown_notes(notes), KINDS, editable=editable)
+
+
+def shown_notes(notes: pd.DataFrame) -> pd.DataFrame:
+    """Return the piano notes as a player shows them: by status, with a text, and what to check."""
     piano = notes[notes["status"] != OUTSIDE]
-    shown = piano.assign(
+    return piano.assign(
         kind=piano["status"],
         text=[note_text(note) for note in piano.itertuples()],
         check=piano["status"].isin([UNCERTAIN, NOT_HEARD]),
     )
-    kinds = {name: COLOURS[name] for name in count_statuses(piano["status"])}
-    return player_html(recording, spectra, shown, kinds, editable=editable)
 
 
 def note_text(note) -> str:

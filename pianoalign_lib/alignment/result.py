@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..io.recording import Recording
     from ..localizer.spectra import Spectra
+    from .workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,21 @@ class Alignment:
         from .picture import draw_alignment
 
         return draw_alignment(self.notes, self.spectra, self.midi, start_s, seconds)
+
+    def anchored(self, anchors: Mapping[int, float]) -> Alignment:
+        """Return the file aligned again, with some notes (by row) at known onsets in seconds.
+
+        See :func:`.anchors.anchored`.
+        """
+        from .anchors import anchored
+
+        return anchored(self, anchors)
+
+    def explore(self) -> Workbench:
+        """Return, for a notebook, a player in which notes can be checked, corrected and saved."""
+        from .workbench import Workbench
+
+        return Workbench(self)
 
     def report_html(self) -> str:
         """Return one HTML page, with all in it: summary, player, picture, notes to check.

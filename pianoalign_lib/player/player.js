@@ -2,12 +2,12 @@
 line, loop and sound are wavesurfer.js's (vendored/).
 
 pianoalignPlayer(root, heard) takes the element that player.html makes, and calls, if they are given,
-heard.selected(row) for a note that is clicked, heard.moved(row, seconds) for one that is dragged.
-It returns {player, select, destroy}, which is root.pianoalign, too. */
+heard.selected(row) for a note that is chosen, heard.moved(row, seconds) for one that is dragged. It
+returns {player, select, show, destroy}, which is root.pianoalign, too; show(notes) replaces them. */
 function pianoalignPlayer(root, heard = {}) {
   const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const { WaveSurfer } = pianoalignVendored;
-  const notes = data.notes;
+  let notes = data.notes;
   const find = (name) => root.querySelector(`[data-is='${name}']`);
   const value = (name) => Number(find(name).value);
   const state = { after: true, loop: null, selected: -1, gains: {}, buffers: {}, sound: null };
@@ -89,9 +89,20 @@ function pianoalignPlayer(root, heard = {}) {
     return made;
   }
 
-  function sound() {
+  function prepare() {
+    clearTimeout(state.waiting);
+    if (!state.sound || root.dataset.sounding) return;
     media.buffer = buffer();
     media.currentTime = media.currentTime; // begins anew there, if it is playing
+    root.dataset.sounding = state.after ? "after" : "before";
+  }
+
+  function sound() {
+    // Tones take a while: they are made once no more changes come, or when they are to be heard.
+    clearTimeout(state.waiting);
+    delete root.dataset.sounding;
+    if (waves.isPlaying()) prepare();
+    else state.waiting = setTimeout(prepare, 300);
   }
 
   function connect() {
@@ -121,7 +132,7 @@ function pianoalignPlayer(root, heard = {}) {
     if (state.sound) return;
     state.sound = media.buffer;
     connect();
-    sound();
+    prepare();
     find("play").disabled = false;
     root.dataset.ready = "yes";
   });
@@ -149,18 +160,13 @@ function pianoalignPlayer(root, heard = {}) {
   drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("role", "img");
   drawing.setAttribute("aria-label", data.alt);
-  const drawn = notes.pitch.map((pitch, row) => {
-    const group = document.createElementNS(SVG, "g");
-    group.dataset.row = row;
-    group.setAttribute("class", `k${notes.kind[row]}${data.editable ? " editable" : ""}`);
-    const y = high - pitch;
-    group.innerHTML = `<rect x="0" y="${y - 0.9}" height="0.8" width="${notes.length[row]}"/>
-      <line x1="0" x2="0" y1="${y - 1}" y2="${y}"/>`;
-    drawing.append(group);
-    return group;
-  });
+  let drawn = [];
   roll.append(drawing);
   waves.getWrapper().append(roll);
+  const scroller = waves.getWrapper().parentElement;
+  scroller.tabIndex = 0; // it can be scrolled by keys
+  scroller.setAttribute("role", "group");
+  scroller.setAttribute("aria-label", "Waveform and piano roll");
 
   function place(row) {
     drawn[row].setAttribute("transform", `translate(${onset(row)} 0)`);
@@ -169,7 +175,25 @@ function pianoalignPlayer(root, heard = {}) {
     drawing.setAttribute("class", state.after ? "after" : "before");
     drawn.forEach((_, row) => place(row));
   }
-  placeAll();
+  function draw(row) {
+    const group = document.createElementNS(SVG, "g");
+    const y = high - notes.pitch[row];
+    group.dataset.row = row;
+    group.setAttribute("class", `k${notes.kind[row]}${data.editable ? " editable" : ""}`);
+    group.innerHTML = `<rect x="0" y="${y - 0.9}" height="0.8" width="${notes.length[row]}"/>
+      <line x1="0" x2="0" y1="${y - 1}" y2="${y}"/>`;
+    return group;
+  }
+  function show(given) {
+    notes = given;
+    drawn = notes.pitch.map((_, row) => draw(row));
+    drawing.replaceChildren(...drawn);
+    placeAll();
+    drawn[state.selected]?.classList.add("selected");
+    state.buffers = {};
+    sound();
+  }
+  show(notes);
 
   const seconds = (event) => {
     const box = drawing.getBoundingClientRect();
@@ -211,9 +235,9 @@ function pianoalignPlayer(root, heard = {}) {
     notes.after[row] = Math.max(to_s, 0);
     place(row);
     state.buffers = {};
-    if (state.sound) sound();
+    sound();
     select(row, false);
-    heard.moved?.(row, notes.after[row]);
+    heard.moved?.(notes.row[row], notes.after[row]);
   }
 
   // --- Controls ---------------------------------------------------------------------------------
@@ -228,11 +252,12 @@ function pianoalignPlayer(root, heard = {}) {
     drawing.append(drawn[row]); // above the others
     tell(notes.text[row]);
     if (play && state.sound) {
+      prepare();
       waves.play(Math.max(onset(row) - 0.1, 0), Math.min(onset(row) + 0.4, data.duration_s));
     } else {
       waves.setTime(Math.min(Math.max(onset(row), 0), data.duration_s));
     }
-    heard.selected?.(row);
+    heard.selected?.(notes.row[row]);
   }
 
   function step(by, only = () => true) {
@@ -250,7 +275,7 @@ function pianoalignPlayer(root, heard = {}) {
     state.after = after;
     find(after ? "after" : "before").checked = true;
     placeAll();
-    if (state.sound) sound();
+    sound();
   }
 
   function loop(on) {
@@ -277,7 +302,7 @@ function pianoalignPlayer(root, heard = {}) {
   regions.enableDragSelection({ color: colour("--pa-loop") });
 
   const actions = {
-    play: () => { if (state.sound) waves.playPause(); },
+    play: () => { prepare(); if (state.sound) waves.playPause(); },
     loop: () => loop(!state.loop),
     worse: () => step(-1, (row) => notes.check[row]),
     better: () => step(1, (row) => notes.check[row]),
@@ -323,6 +348,6 @@ function pianoalignPlayer(root, heard = {}) {
     event.stopPropagation(); // JupyterLab has keys of its own
     keys[event.key]();
   });
-  root.pianoalign = { player: waves, select, destroy: () => waves.destroy() };
+  root.pianoalign = { player: waves, select, show, destroy: () => waves.destroy() };
   return root.pianoalign;
 }

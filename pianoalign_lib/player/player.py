@@ -84,7 +84,7 @@ def player_html(
         Whether notes can be dragged.
     """
     sound, seconds = opus(recording, LONGEST_S)
-    inside = notes[(notes["onset_s"] < seconds) & notes["pitch"].between(LOWEST_ROW, HIGHEST_PITCH)]
+    inside = audible(notes, seconds)
     low, high = _keys(inside)
     data = {
         "sound": embedded(sound.encoded, "audio/ogg"),
@@ -96,7 +96,7 @@ def player_html(
         "kinds": [{"name": name, "colour": colour} for name, colour in kinds.items()],
         "editable": editable,
         "alt": f"Piano roll of {len(inside):,} notes over the recording's spectrogram.",
-        "notes": _columns(inside, list(kinds)),
+        "notes": columns(inside, list(kinds)),
     }
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     cut = seconds < spectra.duration_s - 0.5
@@ -114,7 +114,13 @@ def player_html(
     )
 
 
-def _columns(notes: pd.DataFrame, kinds: Sequence[str]) -> dict[str, list[Any]]:
+def audible(notes: pd.DataFrame, seconds: float) -> pd.DataFrame:
+    """Return the notes on the 88 keys that begin within the sound."""
+    return notes[(notes["onset_s"] < seconds) & notes["pitch"].between(LOWEST_ROW, HIGHEST_PITCH)]
+
+
+def columns(notes: pd.DataFrame, kinds: Sequence[str]) -> dict[str, list[Any]]:
+    """Return notes as the player's script takes them."""
     return {
         "row": notes.index.tolist(),
         "pitch": notes["pitch"].tolist(),
