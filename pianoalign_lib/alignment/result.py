@@ -18,11 +18,11 @@ from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.figure import Figure
 
     from ..io.recording import Recording
     from ..localizer.spectra import Spectra
+    from ..player.player import Shown
     from .workbench import Workbench
 
 
@@ -202,15 +202,19 @@ class Alignment:
         parts = [self.summary(), self.tuning_text(), self.structure_text(), *self.remarks]
         told = ". ".join(filter(None, parts))
         return alignment_page(
-            self.notes, self.plot(), self.player_html(), told,
+            self.notes, self.plot(), self.listen().player, told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
         )  # fmt: skip
 
-    def player_html(self, *, editable: bool = False) -> Markup:
-        """Return the element of a player of recording and notes (see ``pianoalign_lib.player``)."""
+    def listen(self) -> Shown:
+        """Return, for a notebook, a player: recording left, notes before and after right.
+
+        Of a recording, the first five minutes are in it.
+        """
+        from ..player.player import Shown
         from .listening import alignment_player
 
-        return alignment_player(self.notes, self._recording, self.spectra, editable=editable)
+        return Shown(alignment_player(self.notes, self._recording, self.spectra))
 
     def write_report(self, path: str | Path) -> None:
         """Write `report_html`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -59,6 +60,30 @@ def page_script() -> str:
 def stylesheet() -> str:
     """Return the player's CSS."""
     return (FOLDER / "player.css").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A player that a notebook shows as it is, also where no kernel runs."""
+
+    player: Markup
+
+    def _repr_html_(self) -> str:
+        frame = Markup(
+            '<iframe title="Player" srcdoc="{}" style="width: 100%; height: 41rem; border: 0" '
+            'onload="this.style.height = this.contentDocument.documentElement.scrollHeight + 8 + '
+            "'px'\"></iframe>"
+        )
+        return frame.format(str(self.page()))
+
+    def page(self) -> Markup:
+        """Return a page of the player alone."""
+        return Markup(
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Player</title>'
+            "<style>:root {{ color-scheme: light dark; }} body {{ margin: .5rem; font: 15px/1.5 "
+            "system-ui, sans-serif; }} {}</style></head><body><main>{}</main><script>{}</script>"
+            "</body></html>"
+        ).format(Markup(stylesheet()), self.player, Markup(page_script()))
 
 
 def player_html(

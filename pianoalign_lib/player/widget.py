@@ -48,7 +48,7 @@ class PlayerWidget(anywidget.AnyWidget):
     html = traitlets.Unicode("").tag(sync=True)
     notes = traitlets.Dict().tag(sync=True)
     selected = traitlets.Int(-1).tag(sync=True)
-    moved = traitlets.List().tag(sync=True)
+    moved: traitlets.List = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
