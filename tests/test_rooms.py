@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scoring": BASE,
     "tables": BASE | {"corpora", "scoring"},
     "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
+    "explore": BASE | {"localizer", "player", "alignment", "corpora", "crnn", "methods", "figures"},
     "report": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
 }
 ROOMS = set(MAY_IMPORT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from ..common.errors import PianoAlignError
-from ..player.widget import PlayerWidget
+from ..player.widget import PlayerWidget, with_picture
 from .listening import KINDS, shown_notes
 
 if TYPE_CHECKING:
@@ -86,10 +86,6 @@ class Workbench(widgets.VBox):
             self.player.show(shown_notes(self.result.notes))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Add a picture, for where no widgets are."""
-        found = super()._repr_mimebundle_(**options)
-        bundle = found[0] if isinstance(found, tuple) else found
         buffer = io.BytesIO()
         self.result.plot().savefig(buffer, format="png", dpi=STATIC_DPI)
-        bundle["image/png"] = buffer.getvalue()
-        return found
+        return with_picture(super()._repr_mimebundle_(**options), buffer.getvalue())

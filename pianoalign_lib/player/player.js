@@ -3,7 +3,7 @@ line, loop and sound are wavesurfer.js's (vendored/).
 
 pianoalignPlayer(root, heard) takes the element that player.html makes, and calls, if they are given,
 heard.selected(row) for a note that is chosen, heard.moved(row, seconds) for one that is dragged. It
-returns {player, select, show, destroy}, which is root.pianoalign, too; show(notes) replaces them. */
+returns {player, select, selected, show, destroy}, also as root.pianoalign; show(notes) replaces them. */
 function pianoalignPlayer(root, heard = {}) {
   const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const { WaveSurfer } = pianoalignVendored;
@@ -21,6 +21,11 @@ function pianoalignPlayer(root, heard = {}) {
 
   // --- wavesurfer.js ---------------------------------------------------------------------------
   const regions = WaveSurfer.Regions.create();
+  const colours = () => ({
+    waveColor: colour("--pa-wave"),
+    progressColor: colour("--pa-played"),
+    cursorColor: colour("--pa-cursor"),
+  });
   const waves = WaveSurfer.create({
     container: find("wave"),
     backend: "WebAudio",
@@ -30,9 +35,7 @@ function pianoalignPlayer(root, heard = {}) {
     minPxPerSec: value("zoom"),
     height: 56,
     normalize: true,
-    waveColor: colour("--pa-wave"),
-    progressColor: colour("--pa-played"),
-    cursorColor: colour("--pa-cursor"),
+    ...colours(),
     cursorWidth: 2,
     plugins: [WaveSurfer.Timeline.create({ height: 18 }), regions],
   });
@@ -133,6 +136,7 @@ function pianoalignPlayer(root, heard = {}) {
     state.sound = media.buffer;
     connect();
     prepare();
+    waves.setOptions(colours()); // a widget's element had no style when it was made
     find("play").disabled = false;
     root.dataset.ready = "yes";
   });
@@ -190,6 +194,9 @@ function pianoalignPlayer(root, heard = {}) {
     drawing.replaceChildren(...drawn);
     placeAll();
     drawn[state.selected]?.classList.add("selected");
+    root.querySelectorAll("[data-kind]").forEach((item) => {
+      item.hidden = !notes.kind.includes(Number(item.dataset.kind));
+    });
     state.buffers = {};
     sound();
   }
@@ -348,6 +355,6 @@ function pianoalignPlayer(root, heard = {}) {
     event.stopPropagation(); // JupyterLab has keys of its own
     keys[event.key]();
   });
-  root.pianoalign = { player: waves, select, show, destroy: () => waves.destroy() };
+  root.pianoalign = { player: waves, select, selected: () => state.selected, show, destroy: () => waves.destroy() };
   return root.pianoalign;
 }

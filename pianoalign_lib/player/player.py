@@ -21,7 +21,7 @@ from ..common.html_page import embedded
 from ..io.midi_score import HIGHEST_PITCH
 from ..io.recording import Recording
 from ..localizer.spectra import LONG_FPS, LOWEST_ROW, STEPS_PER_DB, Spectra
-from .sound import opus
+from .sound import beginning
 
 LONGEST_S = 300.0  # of the sound in a page: about 2.4 MB; the rest of the recording is not heard
 PICTURE_FPS = 50
@@ -93,6 +93,7 @@ def player_html(
     kinds: Mapping[str, str],
     *,
     editable: bool = False,
+    fast: bool = False,
 ) -> Markup:
     """Return the element of a player; `script` and `stylesheet` make it work.
 
@@ -107,12 +108,17 @@ def player_html(
         Colour by kind.
     editable
         Whether notes can be dragged.
+    fast
+        For a kernel beside the browser: the sound is made at once, and is larger.
     """
-    sound, seconds = opus(recording, LONGEST_S)
+    sound = beginning(recording, LONGEST_S)
+    seconds = sound.seconds
     inside = audible(notes, seconds)
     low, high = _keys(inside)
     data = {
-        "sound": embedded(sound.encoded, "audio/ogg"),
+        "sound": embedded(sound.flac(), "audio/flac")
+        if fast
+        else embedded(sound.opus(), "audio/ogg"),
         "peaks": _rounded(sound.peaks(N_PEAKS), 3),
         "duration_s": seconds,
         "picture": _picture(spectra, seconds, low, high),

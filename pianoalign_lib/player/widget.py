@@ -25,6 +25,10 @@ export default { render({ model, el }) {
     });
   };
   model.on("change:html", draw);
+  model.on("change:selected", () => {
+    const place = model.get("notes").row?.indexOf(model.get("selected")) ?? -1;
+    if (place >= 0 && place !== shown.selected()) shown.select(place, true);
+  });
   model.on("change:notes", () => shown.show(model.get("notes")));
   draw();
   return () => shown.destroy();
@@ -60,8 +64,15 @@ class PlayerWidget(anywidget.AnyWidget):
     ) -> None:
         super().__init__()
         self._kinds = list(kinds)
-        self.html = player_html(recording, spectra, notes, kinds, **options)
+        self.html = player_html(recording, spectra, notes, kinds, fast=True, **options)
+        self.show(notes)
 
     def show(self, notes: pd.DataFrame) -> None:
         """Replace the notes; recording and colours stay."""
         self.notes = columns(audible(notes, LONGEST_S), self._kinds)
+
+
+def with_picture(bundle: Any, png: bytes) -> Any:
+    """Return what a widget shows of itself, with a picture for where no widgets are."""
+    (bundle[0] if isinstance(bundle, tuple) else bundle)["image/png"] = png
+    return bundle
