@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 
 from ..common.errors import InputError, PianoAlignError
 from ..io.audio import open_sound
+from ..player.widget import with_picture
 from .aligner import align
 from .workbench import Workbench
 
@@ -56,6 +58,10 @@ class YourRecording(widgets.VBox):
             return
         self.told.value = ""
         self.place.children = (self.workbench,)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        found = super()._repr_mimebundle_(**options)
+        return with_picture(found, self.workbench.picture()) if self.workbench else found
 
     def _upload(self, field: widgets.Text, accept: str) -> widgets.FileUpload:
         """Return a button for a file, which then stands in the field."""

@@ -85,7 +85,11 @@ class Workbench(widgets.VBox):
             self.told.value = str(error)
             self.player.show(shown_notes(self.result.notes))
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
+    def picture(self) -> bytes:
+        """Return the result's picture as PNG."""
         buffer = io.BytesIO()
         self.result.plot().savefig(buffer, format="png", dpi=STATIC_DPI)
-        return with_picture(super()._repr_mimebundle_(**options), buffer.getvalue())
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return with_picture(super()._repr_mimebundle_(**options), self.picture())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,5 +75,6 @@ class PlayerWidget(anywidget.AnyWidget):
 
 def with_picture(bundle: Any, png: bytes) -> Any:
     """Return what a widget shows of itself, with a picture for where no widgets are."""
-    (bundle[0] if isinstance(bundle, tuple) else bundle)["image/png"] = png
+    encoded = base64.b64encode(png).decode("ascii")
+    (bundle[0] if isinstance(bundle, tuple) else bundle)["image/png"] = encoded
     return bundle
