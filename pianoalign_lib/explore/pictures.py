@@ -84,7 +84,7 @@ def figure_note(piece: Piece, condition: str, note_id: int) -> Figure:
         ordered = rows.sort_values("method", ignore_index=True)
         error_ms = 1000 * (ordered["onset_s"] - ordered["onset_true_s"])
         for place, method in enumerate(ordered["method"]):
-            known = {**line_style(method), "linestyle": "none"}
+            known = {"marker": "o", **line_style(method), "linestyle": "none"}
             methods.plot(np.clip(error_ms[place], -LARGEST_MS, LARGEST_MS), place, **known)
         methods.axvline(0, color="#222222", linewidth=1)
         names = [method_label(method) for method in ordered["method"]]
