@@ -7,6 +7,7 @@ import, and ``tests/test_rooms.py`` holds it to that.
 common              settings, errors, files, progress, display names, figure style
 io                  sound and MIDI in and out; where notes are put
 localizer           the engine of the aligner; no torch
+player              recording and notes, heard and seen together in a browser
 alignment           ``align()``, its result, picture, page and command
 corpora             demo, maps, maestro, asap: recordings with true note tables; timing errors
 crnn                the paper's network: features, training, inference, decoding
@@ -14,6 +15,7 @@ localizer_training  how the localizer's weights are made
 methods             one door to every way of placing notes; predictions
 scoring             metrics, intervals, comparisons, verdicts
 tables, figures     from numbers to what a reader sees
+explore             widgets over what the pipeline predicted
 report              notebooks and their results on one page
 cli                 the program
 ==================  ===============================================================================

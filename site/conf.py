@@ -11,6 +11,7 @@ html_theme = "furo"
 html_title = f"pianoalign {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_extra_path = ["_extra"]
 templates_path: list[str] = []

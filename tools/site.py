@@ -107,7 +107,8 @@ def results_page(root: Path, source: Path, corpus: str, contents: Contents) -> s
                 parts.append(_figure(root, source, corpus, name, entry))
             else:
                 file = root / "results" / corpus / "tables" / f"{name}.md"
-                parts += [f"({corpus}-{name})=\n", file.read_text(encoding="utf-8")]
+                table, _, made = file.read_text(encoding="utf-8").partition("Provenance:\n")
+                parts += [f"({corpus}-{name})=\n", table, _folded("Provenance", made)]
                 parts.append(_citation(root, file.with_suffix(".csv"), corpus, notebook))
     return "\n".join(parts)
 
@@ -135,11 +136,13 @@ def _citation(root: Path, file: Path, corpus: str, notebook: str) -> str:
         "note": f"{file.relative_to(root)}, SHA-256 {sha256(file.read_bytes()).hexdigest()}",
     }
     entry = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-    return (
-        f'<details class="cite"><summary>Cite this table</summary>\n\n```bibtex\n'
-        f"@software{{pianoalign_{corpus}_{file.stem},\n{entry}\n}}\n```\n\n</details>\n\n"
-        f"From the notebook [{notebook}](../notebooks/{corpus}_{notebook}.ipynb).\n"
-    )
+    bibtex = f"```bibtex\n@software{{pianoalign_{corpus}_{file.stem},\n{entry}\n}}\n```\n"
+    source = f"From the notebook [{notebook}](../notebooks/{corpus}_{notebook}.ipynb).\n"
+    return _folded("Cite this table", bibtex) + source
+
+
+def _folded(title: str, text: str) -> str:
+    return f'<details class="cite"><summary>{title}</summary>\n\n{text}\n</details>\n\n'
 
 
 def cli_page() -> str:

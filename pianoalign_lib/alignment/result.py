@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..common.errors import ConfigError
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
@@ -188,8 +189,12 @@ class Alignment:
 
     def explore(self) -> Workbench:
         """Return, for a notebook, a player in which notes can be checked, corrected and saved."""
-        from .workbench import Workbench
-
+        try:
+            from .workbench import Workbench
+        except ImportError as error:
+            raise ConfigError(
+                "explore() needs widgets: pip install ipywidgets anywidget, and start Jupyter again"
+            ) from error
         return Workbench(self)
 
     def report_html(self) -> str:
