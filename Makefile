@@ -50,7 +50,7 @@ if [ "$(CORPUS)" = maps ]; then
 fi
 endef
 
-.PHONY: help setup peers repro retrain test lab clean distclean
+.PHONY: help setup peers repro retrain test lab site clean distclean
 
 help:  ## list the targets (default)
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -133,6 +133,10 @@ test: setup  ## run linter, type checker and the whole test suite
 lab: setup  ## open JupyterLab on the notebooks
 	@$(ACTIVATE)
 	exec python -m jupyterlab $$(if [ "$$(id -u)" = 0 ]; then echo --allow-root; fi) notebooks
+
+site: setup  ## build the static pages: how-tos, notebooks, tables, references
+	@$(ACTIVATE)
+	python -m tools.site
 
 clean:  ## delete what the pipeline can make again quickly (keeps training runs, results and .venv)
 	rm -rf "data/$(CORPUS)/sources" "data/$(CORPUS)/eval" "data/$(CORPUS)/train" "data/$(CORPUS)/predictions"

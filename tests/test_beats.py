@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import mido
@@ -10,10 +11,11 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from pianoalign_lib.alignment.result import assemble
+from pianoalign_lib.alignment.assembly import assemble
 from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.placement import Placement
+from pianoalign_lib.io.recording import Recording
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tempo, Key or Time signature:RuntimeWarning")
 BEAT = 480  # ticks
@@ -56,7 +58,13 @@ def performed(data: bytes, played_s, *, status=None):
     states = np.where(onset_s < 0, "not heard", "aligned") if status is None else status
     place = Placement(np.maximum(onset_s, 0), np.full(len(rows), 0.9), states.astype(object))
     spectra = SimpleNamespace(duration_s=60.0)
-    return assemble(score, place, audio="a.wav", method="localizer", spectra=spectra)
+    return assemble(
+        score,
+        place,
+        recording=Recording("a.wav", Path("a.wav")),
+        method="localizer",
+        spectra=spectra,
+    )
 
 
 def timed(data: bytes) -> list[tuple[float, float, mido.Message]]:

@@ -63,7 +63,7 @@ def project() -> dict:
 
 def direct_requirements() -> dict[str, Requirement]:
     extras = project()["optional-dependencies"]
-    texts = project()["dependencies"] + extras["reproduce"] + extras["test"]
+    texts = project()["dependencies"] + extras["reproduce"] + extras["test"] + extras["site"]
     return {canonicalize_name(each.name): each for each in map(Requirement, texts)}
 
 

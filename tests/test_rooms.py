@@ -16,13 +16,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "common": set(),
     "io": {"common"},
     "localizer": BASE,
-    "alignment": BASE | {"localizer"},
+    "player": BASE | {"localizer"},
+    "alignment": BASE | {"localizer", "player"},
     "corpora": BASE,
     "crnn": BASE | {"corpora"},
     "methods": BASE | {"localizer", "corpora", "crnn"},
     "scoring": BASE,
     "tables": BASE | {"corpora", "scoring"},
     "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
+    "explore": BASE | {"localizer", "player", "alignment", "corpora", "crnn", "methods", "figures"},
     "report": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
 }
 ROOMS = set(MAY_IMPORT)
@@ -157,7 +159,7 @@ def test_everything_fits_into_a_head() -> None:
     lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES)
     assert lengths[-1] <= 260
     assert lengths[len(lengths) // 2] < 140
-    assert sum(lengths) <= 13_700
+    assert sum(lengths) <= 15_000
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):

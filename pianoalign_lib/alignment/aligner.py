@@ -29,7 +29,8 @@ from ..localizer import transposition
 from ..localizer.coarse import find_course
 from ..localizer.runner import DEFAULT, WEIGHTS, load_runner
 from ..localizer.spectra import Spectra, compute_spectra
-from .result import Alignment, assemble
+from .assembly import assemble
+from .result import Alignment
 
 METHODS = "pianoalign.methods"  # the group of entry points
 REPEATS = ("once", "unfold")
@@ -85,7 +86,7 @@ def align(
     """
     other, network = _chosen(method, weights, repeats)
     score = read_midi_score(midi)
-    notes, copies = _struck_keys(score)
+    notes, copies = struck_keys(score)
     recording = open_recording(audio, sample_rate)
     spectra = compute_spectra(recording.source, recording.sample_rate)
     _check_lengths(score.name, float(notes["onset_s"].iloc[-1]), recording.name, spectra.duration_s)
@@ -97,7 +98,7 @@ def align(
         placed = found.take(copies)
         if repeats == "unfold":
             score, placed = _unfold(score, notes, spectra, placed, network)
-    return assemble(score, placed, audio=recording.name, method=method, spectra=spectra)
+    return assemble(score, placed, recording=recording, method=method, spectra=spectra)
 
 
 def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
@@ -127,7 +128,7 @@ def _unfold(
 
     for told in structures():
         if told and (again := unfolded(score, told)) is not None:
-            keys, copies = _struck_keys(again)
+            keys, copies = struck_keys(again)
             with suppress(InputError):
                 placed = localizer.locate(spectra, keys, **network).take(copies)
                 note_id = again.notes["note_id"].iloc[again.piano_rows()]
@@ -178,7 +179,7 @@ def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None
         )
 
 
-def _struck_keys(score: MidiScore) -> tuple[pd.DataFrame, np.ndarray]:
+def struck_keys(score: MidiScore) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the piano notes as the keys that are struck, and which of these each note is.
 
     Where two tracks have the same note within 30 ms, one key is struck.

@@ -1,4 +1,4 @@
-"""An alignment as one HTML page: summary, picture, notes to check. No script, no network."""
+"""An alignment as one HTML page: summary, player, picture, notes to check. No network."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import io
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..common import __version__
 from ..common.figure_style import style
 from ..common.html_page import Card, ShownPicture, ShownTable, embedded, page
 from ..io.placement import NOT_HEARD, UNCERTAIN, count_statuses
-from .picture import clock
+from ..player.player import page_script, stylesheet
+from .picture import clock, key_name
 
 PICTURE_DPI = 130
 MOST_ROWS = 500  # of the list of notes to check
-KEY_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 MEANING = {
     "aligned": "heard, and placed where it is heard",
     "uncertain": "perhaps heard; placed where the notes around it suggest",
@@ -28,6 +29,7 @@ MEANING = {
 def alignment_page(
     notes: pd.DataFrame,
     figure: Figure,
+    player: Markup,
     summary: str,
     *,
     audio: str,
@@ -43,11 +45,15 @@ def alignment_page(
     ]
     sections = {
         "Summary": [Card("status", _summary(notes, provenance))],
+        "Listen": [Card("listen", player)],
         "Before and after": [Card("picture", _picture(figure))],
         "Notes to check": [Card("check", _to_check(notes, provenance))],
     }
     title = f"{Path(midi).name} aligned to {Path(audio).name}"
-    return page(title, [f"{summary}."], sections, [f"pianoalign {__version__}, method {method}"])
+    told = [f"pianoalign {__version__}, method {method}", "player: wavesurfer.js, BSD licence"]
+    return page(
+        title, [f"{summary}."], sections, told, stylesheet=stylesheet(), script=page_script()
+    )
 
 
 def _summary(notes: pd.DataFrame, provenance: list[str]) -> ShownTable:
@@ -73,7 +79,7 @@ def _picture(figure: Figure) -> ShownPicture:
     with style():
         figure.savefig(buffer, format="png", dpi=PICTURE_DPI, metadata={"Software": None})
     return ShownPicture(
-        source=embedded(buffer.getvalue(), "png"),
+        source=embedded(buffer.getvalue(), "image/png"),
         alt="How far each note moved; notes over the spectrogram, before and after",
         title="Top:",
         caption="how far each note moved, over the whole recording. Below: an excerpt. Dark is "
@@ -113,8 +119,3 @@ def _check_row(note: pd.Series) -> list[str]:
         str(note["velocity"]),
         str(note["note_id"]),
     ]
-
-
-def key_name(pitch: int) -> str:
-    """Return the name of a MIDI pitch; 60 is C4."""
-    return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -25,6 +25,7 @@ COLOURS = {
     "outside": "#6e6e6e",
 }
 BEFORE = "#b5179e"
+KEY_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 READABLE_PER_S = 7  # notes per second of the excerpt that is chosen
 N_PARTS = 6  # of the excerpt, all of which should have notes
 MARGIN_KEYS = 4
@@ -159,3 +160,8 @@ def clock(seconds: float, digits: int = 0) -> str:
     minutes, rest = divmod(units, 60 * 10**digits)
     width = digits + 3 if digits else 2
     return f"{sign}{minutes}:{rest / 10**digits:0{width}.{digits}f}"
+
+
+def key_name(pitch: int) -> str:
+    """Return the name of a MIDI pitch; 60 is C4."""
+    return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from ..common.errors import ConfigError
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
-from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
-from ..io.retiming import EARLY_S, Warp, new_offsets, note_warp
+from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, count_statuses
+from ..io.retiming import Warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..io.recording import Recording
     from ..localizer.spectra import Spectra
+    from ..player.player import Shown
+    from .workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Alignment:
     method: str
     spectra: Spectra = field(repr=False)
     structure: pd.DataFrame = field(repr=False)
+    _recording: Recording = field(repr=False)
     _score: MidiScore = field(repr=False)
     _warp: Warp = field(repr=False)
     _doubts: tuple[str, ...] = field(default=(), repr=False)
@@ -173,74 +178,49 @@ class Alignment:
 
         return draw_alignment(self.notes, self.spectra, self.midi, start_s, seconds)
 
+    def anchored(self, anchors: Mapping[int, float]) -> Alignment:
+        """Return the file aligned again, with some notes (by row) at known onsets in seconds.
+
+        See :func:`.anchors.anchored`.
+        """
+        from .anchors import anchored
+
+        return anchored(self, anchors)
+
+    def explore(self) -> Workbench:
+        """Return, for a notebook, a player in which notes can be checked, corrected and saved."""
+        try:
+            from .workbench import Workbench
+        except ImportError as error:
+            raise ConfigError(
+                "explore() needs widgets: pip install ipywidgets anywidget, and start Jupyter again"
+            ) from error
+        return Workbench(self)
+
     def report_html(self) -> str:
-        """Return one HTML page, with all in it: summary, picture, notes to check."""
+        """Return one HTML page, with all in it: summary, player, picture, notes to check.
+
+        Of a recording, the first five minutes are in it.
+        """
         from .page import alignment_page
 
         parts = [self.summary(), self.tuning_text(), self.structure_text(), *self.remarks]
         told = ". ".join(filter(None, parts))
         return alignment_page(
-            self.notes, self.plot(), told,
+            self.notes, self.plot(), self.listen().player, told,
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
         )  # fmt: skip
+
+    def listen(self) -> Shown:
+        """Return, for a notebook, a player: recording left, notes before and after right.
+
+        Of a recording, the first five minutes are in it.
+        """
+        from ..player.player import Shown
+        from .listening import alignment_player
+
+        return Shown(alignment_player(self.notes, self._recording, self.spectra))
 
     def write_report(self, path: str | Path) -> None:
         """Write `report_html`."""
         write_text(path, self.report_html())
-
-
-def assemble(
-    score: MidiScore,
-    placed: Placement,
-    *,
-    audio: str,
-    method: str,
-    spectra: Spectra,
-) -> Alignment:
-    """Return the alignment of a whole file from what a method says of its piano notes.
-
-    The other notes move with them.
-    """
-    rows = score.piano_rows()
-    given = score.notes
-    old_s = given["onset_s"].to_numpy()
-    file_s = given.get("onset_in_s", given["onset_s"]).to_numpy()  # other times if unfolded
-    placed_s = _with_early(old_s[rows], placed)
-    warp = note_warp(old_s[rows], placed_s)
-    moved_s = warp(old_s)
-    onset_s = np.where(moved_s < -EARLY_S, moved_s, np.maximum(moved_s, 0.0))
-    confidence = np.full(len(given), np.nan)
-    status = np.full(len(given), OUTSIDE, dtype=object)
-    onset_s[rows] = placed_s
-    confidence[rows], status[rows] = placed.confidence, placed.status
-    notes = pd.DataFrame(
-        {
-            "note_id": given["note_id"],
-            "pitch": given["pitch"],
-            "velocity": given["velocity"],
-            "onset_in_s": file_s,
-            "onset_s": onset_s,
-            "offset_s": new_offsets(given, onset_s, warp),
-            "shift_s": onset_s - file_s,
-            "confidence": confidence,
-            "status": status,
-        }
-    )
-    columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
-    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
-    return Alignment(
-        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks
-    )
-
-
-def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:
-    """Return onsets, those of notes from before the recording as far before it as they were.
-
-    A method can only put them at its beginning, all at once.
-    """
-    onset_s = np.maximum(placed.onset_s, 0.0)
-    early = ~placed.heard & (onset_s == 0)
-    if early.any() and not early.all():
-        moved_s = note_warp(old_s[~early], onset_s[~early])(old_s)
-        onset_s = np.where(early & (moved_s < -EARLY_S), moved_s, onset_s)
-    return onset_s

@@ -1,4 +1,4 @@
-"""Tables and pictures on one HTML page: one file, no script, no network (see ``page.html``)."""
+"""Tables and pictures on one HTML page: one file, no network (see ``page.html``)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ShownPicture:
 
 @dataclass(frozen=True)
 class Card:
-    """A table, a picture, a paragraph or a list, and links (see :func:`link`) to its files."""
+    """A table, a picture, a text, a list or HTML, and links (see :func:`link`) to its files."""
 
     name: str
     content: ShownTable | ShownPicture | str | Sequence[str]
@@ -86,11 +86,18 @@ class Card:
 
 
 def page(
-    title: str, intro: Sequence[str], sections: Mapping[str, Sequence[Card]], footer: Sequence[str]
+    title: str,
+    intro: Sequence[str],
+    sections: Mapping[str, Sequence[Card]],
+    footer: Sequence[str],
+    *,
+    stylesheet: str = "",
+    script: str = "",
 ) -> str:
     """Return the page: paragraphs, the sections by their headings, and lines of provenance.
 
-    Text is escaped, and each number kept on one line with its unit; ``Markup`` stays as it is.
+    Text is escaped, and each number kept on one line with its unit; ``Markup`` stays as it is, and
+    so do a stylesheet and a script for what it holds.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -101,7 +108,13 @@ def page(
     )
     template = environment.get_template("page.html")
     return template.render(
-        title=title, intro=intro, sections=sections, footer=footer, badges=BADGES
+        title=title,
+        intro=intro,
+        sections=sections,
+        footer=footer,
+        badges=BADGES,
+        stylesheet=Markup(stylesheet),
+        script=Markup(script),
     )
 
 
@@ -110,9 +123,9 @@ def link(target: str, text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(target, text)
 
 
-def embedded(picture: bytes, kind: str) -> Markup:
-    """Return a picture of a `kind`, ``png`` or ``svg+xml``, as a data URI."""
-    return Markup(f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}")
+def embedded(content: bytes, kind: str) -> Markup:
+    """Return content of a MIME type `kind`, such as ``image/png``, as a data URI."""
+    return Markup(f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}")
 
 
 def _keep_units(value: object) -> object:

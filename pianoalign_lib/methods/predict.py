@@ -25,6 +25,17 @@ from .placing import HYBRID, prepare
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2) -> Path:
+    """Store what :func:`predicted` returns, as Parquet, and return the file's path."""
+    frame = predicted(paths, params, method, jobs)
+    path = paths.predictions / f"{method}.parquet"
+    with atomic_path(path) as temporary:
+        frame.to_parquet(temporary, index=False)
+    return path
+
+
+def predicted(
+    paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int = 2
+) -> pd.DataFrame:
     """Predict with a method on all its test sets and conditions (topic ``evaluation``).
 
     Parameters
@@ -41,8 +52,8 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
 
     Returns
     -------
-    Path
-        The Parquet file with one row per test set, recording, condition and note.
+    pd.DataFrame
+        One row per test set, recording, condition and note.
 
     Raises
     ------
@@ -59,11 +70,7 @@ def predict(paths: CorpusPaths, params: dict[str, Any], method: str, jobs: int =
     parts = side_by_side(predict_one, plan, jobs, label=f"predict {method}")
     frame = pd.concat(parts, ignore_index=True)
     keys = ["test_set", "recording", "condition", "note_id"]
-    frame = frame.sort_values(keys, kind="stable", ignore_index=True)
-    path = paths.predictions / f"{method}.parquet"
-    with atomic_path(path) as temporary:
-        frame.to_parquet(temporary, index=False)
-    return path
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
 def condition_plan(

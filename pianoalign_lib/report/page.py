@@ -142,9 +142,9 @@ def _intro(corpus: str, claims: ShownTable) -> list[str]:
 
 def _figure_card(paths: CorpusPaths, name: str, entry: FigureEntry) -> Card:
     picture = _existing(paths, paths.figures / f"{name}.svg", entry.notebook)
-    kind = "svg+xml"
+    kind = "image/svg+xml"
     if picture.stat().st_size > SHOWN_SVG_BYTES:
-        picture, kind = _existing(paths, picture.with_suffix(".png"), entry.notebook), "png"
+        picture, kind = _existing(paths, picture.with_suffix(".png"), entry.notebook), "image/png"
     title = f"{entry.number}. {entry.title}" if entry.number else entry.title
     source = embedded(picture.read_bytes(), kind)
     forms = {"svg": "SVG", "pdf": "PDF", "png": "PNG"}
