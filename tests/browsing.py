@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+PATIENCE_MS = 240_000
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -23,6 +24,13 @@ def browser() -> Iterator:
         opened = started.chromium.launch(executable_path=program, args=options)
         yield opened
         opened.close()
+
+
+def new_page(browser, **options):
+    """Return a page that waits as long as a busy machine needs."""
+    page = browser.new_context(**options).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    return page
 
 
 def serious(page) -> list[str]:

@@ -8,16 +8,19 @@ from pathlib import Path
 import mido
 import nbformat
 import numpy as np
+import pandas as pd
 import papermill
 import pytest
 import soundfile as sf
-from conftest import ROOT, write_toy_part
+from conftest import ROOT
 
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import opening
 from pianoalign_lib.alignment.opening import YourRecording
 from pianoalign_lib.alignment.result import Alignment
 from pianoalign_lib.common.config import corpus_paths
+from pianoalign_lib.common.files import sha256_file
+from pianoalign_lib.corpora.recordings import Recording, audio_path, notes_path, write_index
 from pianoalign_lib.explore.explorer import Explorer
 from pianoalign_lib.explore.loosen import Loosen
 
@@ -27,12 +30,19 @@ NOTEBOOKS = ("00_start_here", "07_explore", "08_your_recording", "09_your_method
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with a toy corpus beside the results of the real one."""
+    """A project whose corpus is the example, beside the results of the real one."""
     root = tmp_path_factory.mktemp("a project")
     shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
     for name in ("notebooks", "examples", "checkpoints", "results"):
         (root / name).symlink_to(ROOT / name)
-    write_toy_part(corpus_paths("demo", root).split("eval"), [("e0", "test", "test")])
+    folder, name = corpus_paths("demo", root).split("eval"), "example"
+    for path in (audio_path(folder, name), notes_path(folder, name)):
+        path.parent.mkdir(parents=True)
+    shutil.copyfile(RECORDING, audio_path(folder, name))
+    notes = pd.read_csv(ROOT / "examples" / "true_notes.csv")
+    notes.to_parquet(notes_path(folder, name))
+    known = ("test", "test", name, "florestan", "dry", 39.66, len(notes), sha256_file(RECORDING))
+    write_index(folder, [Recording(name, *known)])
     return root
 
 

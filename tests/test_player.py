@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
-from browsing import browser, serious
+from browsing import browser, new_page, serious
 from conftest import toy_audio, toy_notes
 
 from pianoalign_lib.alignment.assembly import assemble
@@ -47,18 +47,43 @@ def aligned(tmp_path_factory: pytest.TempPathFactory) -> Alignment:
     return assemble(score, placed, recording=recording, method="localizer", spectra=spectra)
 
 
+# Listens at what goes to the ears: levels of left and right over the last 0.7 s.
+LISTEN = """
+(() => {
+  const make = AudioContext.prototype.createChannelMerger;
+  AudioContext.prototype.createChannelMerger = function (number) {
+    const merger = make.call(this, number);
+    const ears = this.createChannelSplitter(2);
+    merger.connect(ears);
+    window.ears = [0, 1].map((side) => {
+      const analyser = this.createAnalyser();
+      analyser.fftSize = 32768;
+      ears.connect(analyser, side);
+      return analyser;
+    });
+    return merger;
+  };
+  window.levels = () => window.ears.map((analyser) => {
+    const samples = new Float32Array(analyser.fftSize);
+    analyser.getFloatTimeDomainData(samples);
+    return samples.reduce((sum, each) => sum + each * each, 0);
+  });
+})()
+"""
+
+
 @pytest.fixture(scope="module")
 def opened(browser, aligned, tmp_path_factory: pytest.TempPathFactory):
     """The report's page, on a phone without a network."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     aligned.write_report(path)
-    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
-    opened = context.new_page()
+    opened = new_page(browser, viewport={"width": 390, "height": 844}, offline=True)
+    opened.add_init_script(LISTEN)
     opened.asked = []
     opened.on("request", lambda request: opened.asked.append(request.url))
     opened.on("pageerror", lambda error: pytest.fail(str(error)))
     opened.goto(path.as_uri())
-    opened.wait_for_selector(READY, timeout=20_000)
+    opened.wait_for_selector(READY)
     return opened
 
 
@@ -101,7 +126,22 @@ def test_what_is_heard_keeps_together_to_the_sample(opened, aligned) -> None:
     opened.check("[data-is=after]")
 
 
+@pytest.mark.parametrize(
+    ("silenced", "heard"), [("tones", [True, False]), ("recording", [False, True])]
+)
+def test_recording_left_and_midi_file_right(opened, silenced: str, heard: list[bool]) -> None:
+    loud = opened.input_value(f"[data-is={silenced}]")
+    opened.fill(f"[data-is={silenced}]", "0")
+    opened.evaluate("document.querySelector('.pa-player').pianoalign.player.setTime(1.0)")
+    opened.click("[data-is=play]")
+    opened.wait_for_function("Number(document.querySelector('[data-is=seek]').value) > 2.5")
+    assert [level > 0 for level in opened.evaluate("window.levels()")] == heard
+    opened.click("[data-is=play]")
+    opened.fill(f"[data-is={silenced}]", loud)
+
+
 def test_it_plays_and_says_where(opened) -> None:
+    opened.evaluate("document.querySelector('.pa-player').pianoalign.player.setTime(0)")
     opened.focus(".pa-player")
     opened.keyboard.press(" ")
     opened.wait_for_function("document.querySelector('[data-is=seek]').value > 0.3")
@@ -143,7 +183,7 @@ def test_a_note_can_be_dragged(browser, aligned, tmp_path: Path) -> None:
     )
     text = page("t", [], {"x": [Card("x", player)]}, [], stylesheet=stylesheet(), script=script)
     (tmp_path / "p.html").write_text(text)
-    opened = browser.new_page()
+    opened = new_page(browser)
     opened.goto((tmp_path / "p.html").as_uri())
     opened.wait_for_selector(READY)
     box = opened.locator("[part=roll] g[data-row='5'] rect").bounding_box()

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from browsing import browser, serious
+from browsing import browser, new_page, serious
 from conftest import ROOT
 
 pytest.importorskip("sphinx")
@@ -52,10 +52,8 @@ def test_every_table_says_how_to_cite_it(pages: Path) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_all_can_use_it_without_a_network(browser, pages: Path, width: int, scheme: str) -> None:
-    context = browser.new_context(
-        viewport={"width": width, "height": 844}, color_scheme=scheme, offline=True
-    )
-    page, asked = context.new_page(), []
+    size = {"width": width, "height": 844}
+    page, asked = new_page(browser, viewport=size, color_scheme=scheme, offline=True), []
     page.on("request", lambda request: asked.append(request.url))
     for name in ("index", "results/demo", "notebooks/demo_06_localizer", "api"):
         page.goto((pages / f"{name}.html").as_uri())
