@@ -8,6 +8,7 @@ common              settings, errors, files, progress, display names, figure sty
 io                  sound and MIDI in and out; where notes are put
 localizer           the engine of the aligner; no torch
 alignment           ``align()``, its result, picture, page and command
+alignment_set       many pairs: side by side, going on after a stop, with a summary
 corpora             demo, maps, maestro, asap: recordings with true note tables; timing errors
 crnn                the paper's network: features, training, inference, decoding
 localizer_training  how the localizer's weights are made

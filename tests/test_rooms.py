@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "io": {"common"},
     "localizer": BASE,
     "alignment": BASE | {"localizer"},
+    "alignment_set": BASE | {"localizer", "alignment"},
     "corpora": BASE,
     "crnn": BASE | {"corpora"},
     "localizer_training": BASE | {"localizer", "corpora"},
@@ -158,7 +159,7 @@ def test_everything_fits_into_a_head() -> None:
     lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES)
     assert lengths[-1] <= 260
     assert lengths[len(lengths) // 2] < 140
-    assert sum(lengths) <= 14_600
+    assert sum(lengths) <= 15_700
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):

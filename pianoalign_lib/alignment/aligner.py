@@ -97,7 +97,10 @@ def align(
         placed = found.take(copies)
         if repeats == "unfold":
             score, placed = _unfold(score, notes, spectra, placed, network)
-    return assemble(score, placed, audio=recording.name, method=method, spectra=spectra)
+    return assemble(
+        score, placed, audio=recording.name, method=method, spectra=spectra,
+        sample_rate=recording.sample_rate,
+    )  # fmt: skip
 
 
 def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
@@ -162,10 +165,15 @@ def _entry_point(method: str) -> EntryPoint:
     return known[method]
 
 
-def _network(weights: str) -> dict[str, Any]:
-    """Return what `locate` is told of the network: nothing where it is the released one."""
+def check_weights(weights: str) -> None:
+    """Raise a ConfigError if the localizer has no weights of that name."""
     if weights not in (known := sorted(path.stem for path in WEIGHTS.glob("*.onnx"))):
         raise ConfigError(f"unknown weights '{weights}'; choose one of {', '.join(known)}")
+
+
+def _network(weights: str) -> dict[str, Any]:
+    """Return what `locate` is told of the network: nothing where it is the released one."""
+    check_weights(weights)
     return {} if weights == DEFAULT else {"runner": load_runner(weights)}
 
 

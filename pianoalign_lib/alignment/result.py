@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ..common.files import atomic_path, write_text
+from ..io.audio import SAMPLE_RATE
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
 from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import EARLY_S, Warp, new_offsets, note_warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
+
+LEAST_SURE = 0.5  # share of the notes; with fewer, the two may not belong together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +62,8 @@ class Alignment:
         Which stretches of the file are played, in playing order: midi_begin_s, midi_end_s,
         begin_s, end_s. A stretch left out, or played again, makes a row of its own. Empty if the
         notes are close to the recording as they are, or the method does not look for it.
+    sample_rate : int
+        Of the recording, in Hz.
     """
 
     notes: pd.DataFrame
@@ -70,6 +75,7 @@ class Alignment:
     _score: MidiScore = field(repr=False)
     _warp: Warp = field(repr=False)
     _doubts: tuple[str, ...] = field(default=(), repr=False)
+    sample_rate: int = SAMPLE_RATE
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
@@ -159,6 +165,13 @@ class Alignment:
         """Write `csv_text`."""
         write_text(path, self.csv_text())
 
+    def to_notes(self, path: str | Path) -> None:
+        """Write a table of notes in the form of the suffix: .csv, .tsv, .jams, .svl or .txt."""
+        from .formats import render
+
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(render(self, path))
+
     def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
         """Draw how far the notes moved, and the notes before and after over the recording.
 
@@ -196,6 +209,7 @@ def assemble(
     audio: str,
     method: str,
     spectra: Spectra,
+    sample_rate: int = SAMPLE_RATE,
 ) -> Alignment:
     """Return the alignment of a whole file from what a method says of its piano notes.
 
@@ -229,8 +243,9 @@ def assemble(
     columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
     structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
     return Alignment(
-        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks
-    )
+        notes, audio, score.name, method, spectra, structure, score, warp, placed.remarks,
+        sample_rate,
+    )  # fmt: skip
 
 
 def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:

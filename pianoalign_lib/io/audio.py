@@ -34,6 +34,7 @@ ENDLESS: tuple[tuple[int, bytes, bytes, Literal["little", "big"]], ...] = (
     (0, b"caff", bytes(8), "big"),
     (0, b"caff", b"\xff" * 8, "big"),
 )
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf")
 NO_SOUND = (MIDI, "a web page", "an XML file", "a text file")
 
 

@@ -20,6 +20,7 @@ LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the 88 keys of a piano
 NOTE_OFF, NOTE_ON, CONTROLLER, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 SUSTAIN_PEDAL = 64
 NO_EVENT = -1
+SCORE_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
 
 
 @dataclass(frozen=True)
