@@ -91,7 +91,7 @@ def run_align(arguments: argparse.Namespace) -> int:
     result = align(arguments.recording, arguments.midi, **options)
     contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
     if "notes" in outputs:
-        contents["notes"] = render(result, outputs["notes"])
+        contents["notes"] = render(result, outputs["notes"]).encode()
     if "report" in outputs:
         contents["report"] = result.report_html().encode()
     _write_all({outputs[name]: content for name, content in contents.items()})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -19,8 +19,7 @@ from ..common import __version__
 from ..common.errors import ConfigError
 from ..io.placement import ALIGNED, OUTSIDE
 
-if TYPE_CHECKING:
-    from .result import Alignment
+Result = Any  # an Alignment; result.py imports this module
 
 
 def suffix_of(name: str | Path) -> str:
@@ -38,7 +37,7 @@ def suffix_of(name: str | Path) -> str:
     return suffix
 
 
-def render(result: Alignment, name: str | Path) -> bytes:
+def render(result: Result, name: str | Path) -> str:
     """Return the notes of an alignment in the form that a path's suffix, or a name, says.
 
     Raises
@@ -47,21 +46,21 @@ def render(result: Alignment, name: str | Path) -> bytes:
         If there is no such form, or the package for it is not installed.
     """
     write, _ = FORMATS[suffix_of(name)]
-    return write(result).encode()
+    return write(result)
 
 
-def _labels(result: Alignment) -> pd.DataFrame:
+def _labels(result: Result) -> pd.DataFrame:
     """Return the notes that a recording's labels have, by onset."""
     notes = result.notes
     kept = (notes["onset_s"] >= 0) & (notes["status"] != OUTSIDE)
     return notes[kept].sort_values(["onset_s", "pitch"], kind="stable")
 
 
-def _csv(result: Alignment) -> str:
+def _csv(result: Result) -> str:
     return result.csv_text()
 
 
-def _tsv(result: Alignment) -> str:
+def _tsv(result: Result) -> str:
     """As the mirror of MAPS, and MAESTRO in the code for Onsets and Frames, have them."""
     columns = ["onset_s", "offset_s", "pitch", "velocity"]
     table = _labels(result)[columns].to_csv(
@@ -70,7 +69,7 @@ def _tsv(result: Alignment) -> str:
     return f"# onset,offset,note,velocity\n{table}"
 
 
-def _audacity(result: Alignment) -> str:
+def _audacity(result: Result) -> str:
     from .page import key_name
 
     columns = ("onset_s", "offset_s", "pitch", "status")
@@ -83,7 +82,7 @@ def _audacity(result: Alignment) -> str:
     )
 
 
-def _sonic_visualiser(result: Alignment) -> str:
+def _sonic_visualiser(result: Result) -> str:
     """One layer of notes; frames count at the recording's rate, levels are velocities over 127."""
     notes, rate = _labels(result), result.sample_rate
     begin, end = ((notes[name] * rate).round().astype(int) for name in ("onset_s", "offset_s"))
@@ -113,7 +112,7 @@ minimum="21" maximum="108" units="MIDI Pitch" />
 """
 
 
-def _jams(result: Alignment) -> str:
+def _jams(result: Result) -> str:
     """One annotation ``note_midi``; velocities and statuses, which it has no place for, beside."""
     try:
         import jams
@@ -145,7 +144,7 @@ def _jams(result: Alignment) -> str:
 
 
 # By suffix: what writes it, and what it is.
-FORMATS: dict[str, tuple[Callable[[Alignment], str], str]] = {
+FORMATS: dict[str, tuple[Callable[[Result], str], str]] = {
     ".csv": (_csv, "all that is known"),
     ".tsv": (_tsv, "as MAPS's mirror"),
     ".jams": (_jams, "JAMS"),

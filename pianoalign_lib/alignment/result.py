@@ -169,8 +169,7 @@ class Alignment:
         """Write a table of notes in the form of the suffix: .csv, .tsv, .jams, .svl or .txt."""
         from .formats import render
 
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(render(self, path))
+        write_text(path, render(self, path))
 
     def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
         """Draw how far the notes moved, and the notes before and after over the recording.
@@ -203,14 +202,9 @@ class Alignment:
 
 
 def assemble(
-    score: MidiScore,
-    placed: Placement,
-    *,
-    audio: str,
-    method: str,
-    spectra: Spectra,
+    score: MidiScore, placed: Placement, *, audio: str, method: str, spectra: Spectra,
     sample_rate: int = SAMPLE_RATE,
-) -> Alignment:
+) -> Alignment:  # fmt: skip
     """Return the alignment of a whole file from what a method says of its piano notes.
 
     The other notes move with them.

@@ -105,8 +105,7 @@ def _write(result: Alignment, pair: Pair, task: Task) -> None:
     midi, notes, *report = task.outputs(pair)
     with atomic_path(midi) as temporary:
         temporary.write_bytes(result.midi_bytes(keep_beats=task.keep_beats))
-    with atomic_path(notes) as temporary:
-        temporary.write_bytes(render(result, task.notes))
+    write_text(notes, render(result, task.notes))
     if report:
         result.write_report(report[0])
 
