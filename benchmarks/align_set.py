@@ -6,7 +6,8 @@
     python -m benchmarks.align_set compare set/ whole/ killed/
 
 Pairs are excerpts of test recordings: loose, cut, transposed, detuned, at other tempos; one of
-twenty is damaged. `run` kills the command or one of its workers at random moments and starts it again.
+twenty is damaged. `run` kills the command or one of its workers at random moments and starts it
+again.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def write_report(cases: pd.DataFrame) -> pd.DataFrame:
     good = list(OUTCOMES.values())
     cases = cases.assign(outcome=cases["outcome"].astype(str))
     table = pd.crosstab(cases["kind"], cases["outcome"])
-    table = table.reindex(columns=[*good, *sorted(set(table) - set(good))], fill_value=0)
+    table = table.reindex(columns=[*good, *sorted(set(map(str, table)) - set(good))], fill_value=0)
     sums = cases.groupby("kind")[["notes", "sure", "known", "wrong"]].sum()
     answered = cases[cases["outcome"] == "aligned"]
     silent = answered[answered["wrong"] > 0.05 * answered["known"].clip(lower=1)]
