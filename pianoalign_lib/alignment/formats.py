@@ -135,12 +135,19 @@ def _jams(result: Result) -> str:
             value=int(pitch),
             confidence=None if np.isnan(confidence) else round(confidence, 6),
         )
-    for name in ("note_id", "velocity", "status"):
-        found.sandbox[name] = notes[name].tolist()
+    found.sandbox.update(
+        **{name: notes[name].tolist() for name in ("note_id", "velocity", "status")}
+    )
     whole = jams.JAMS(annotations=[found])
     whole.file_metadata.title = Path(result.audio).stem
     whole.file_metadata.duration = result.duration_s
     return whole.dumps(indent=1) + "\n"
+
+
+def _match(result: Result) -> str:
+    from .match import match_text
+
+    return match_text(result)
 
 
 # By suffix: what writes it, and what it is.
@@ -150,4 +157,5 @@ FORMATS: dict[str, tuple[Callable[[Result], str], str]] = {
     ".jams": (_jams, "JAMS"),
     ".svl": (_sonic_visualiser, "Sonic Visualiser"),
     ".txt": (_audacity, "Audacity's labels"),
+    ".match": (_match, "for printed scores"),
 }

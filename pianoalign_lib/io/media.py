@@ -86,7 +86,8 @@ def open_media(path: Path, kind: str) -> Iterator[MediaSound]:
         ) from error
     try:
         with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams.audio:
+            # A stream of an unknown or damaged kind has no codec, and no rate.
+            if not any(stream.codec_context for stream in container.streams.audio[:1]):
                 raise InputError(f"{path}: is {kind} without sound; give a recording")
             yield MediaSound(container)
     except av.error.FFmpegError as error:
