@@ -3,7 +3,23 @@
 Every import points down: the docstring of each room says what enters, what leaves and what it may
 import, and ``tests/test_rooms.py`` holds it to that.
 
-===============  ========================================================================
+=================  =============================================================================
+common             settings, errors, files, progress, display names, figure style
+io                 sound and MIDI in and out; where notes are put
+localizer          the engine of the aligner; no torch
+player             recording and notes, heard and seen together in a browser
+alignment          ``align()``, its result, picture, page and command
+alignment_set      many pairs: side by side, going on after a stop, with a summary
+corpora            demo, maps, maestro, asap: recordings with true note tables; timing errors
+crnn               the paper's network: features, training, inference, decoding
+methods            one door to every way of placing notes; predictions
+scoring            metrics, intervals, comparisons, verdicts
+tables, figures    from numbers to what a reader sees
+explore            widgets over what the pipeline predicted
+report             notebooks and their results on one page
+cli                the program
+=================  =============================================================================
+
 Outside stand ``training`` (how the localizer's weights are made), ``studies`` (questions that the
 paper did not ask), ``benchmarks`` (other tools, speed) and ``tools`` (maintainers' scripts): they
 use the library, and it knows none of them.

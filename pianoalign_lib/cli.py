@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .alignment.command import add_align_parser
+from .alignment_set.command import add_align_set_parser
 from .common import __version__
 from .common.errors import ConfigError, PianoAlignError
 
@@ -66,6 +67,7 @@ def build_parser() -> ArgumentParser:
     add_align_parser(commands)
     models = commands.add_parser("models", help="the localizer's weights: sizes, training, licence")
     models.set_defaults(run=_models)
+    add_align_set_parser(commands)
     data = commands.add_parser("data", help="fetch and render a corpus")
     steps = data.add_subparsers(required=True, metavar="STEP")
     _add(steps, "fetch", _fetch, "download the sources of a corpus")

@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument("--conditions", nargs="+", help="default: all")
     command.add_argument("--drawn", action="store_true", help="cases drawn at random instead")
     command.set_defaults(run=_robustness)
+    command = commands.add_parser("mutations", help="throw damaged and odd pairs at the command")
+    command.add_argument("--count", type=int, default=10_000)
+    command.add_argument("--working", default="data/mutations", help="folder of what is done")
+    command.set_defaults(run=_mutations)
     return run_command(parser.parse_args(argv))
 
 
@@ -45,6 +49,14 @@ def _sensitivity(arguments: Namespace) -> None:
     from .sensitivity.run import run_sensitivity
 
     run_sensitivity(*corpus_of(arguments), arguments.jobs)
+
+
+def _mutations(arguments: Namespace) -> None:
+    from pathlib import Path
+
+    from .mutations.run import run_mutations
+
+    print(run_mutations(arguments.count, Path(arguments.working)).to_string())
 
 
 def _robustness(arguments: Namespace) -> None:

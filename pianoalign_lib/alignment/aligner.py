@@ -163,10 +163,15 @@ def _entry_point(method: str) -> EntryPoint:
     return known[method]
 
 
-def _network(weights: str) -> dict[str, Any]:
-    """Return what `locate` is told of the network: nothing where it is the released one."""
+def check_weights(weights: str) -> None:
+    """Raise a ConfigError if the localizer has no weights of that name."""
     if weights not in (known := sorted(path.stem for path in WEIGHTS.glob("*.onnx"))):
         raise ConfigError(f"unknown weights '{weights}'; choose one of {', '.join(known)}")
+
+
+def _network(weights: str) -> dict[str, Any]:
+    """Return what `locate` is told of the network: nothing where it is the released one."""
+    check_weights(weights)
     return {} if weights == DEFAULT else {"runner": load_runner(weights)}
 
 

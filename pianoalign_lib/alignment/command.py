@@ -12,7 +12,7 @@ from pathlib import Path
 from ..common.errors import InputError
 from ..common.files import atomic_path
 
-LEAST_SURE, DOUBTFUL = 0.5, 3  # share of sure notes, and the exit code where there are fewer
+DOUBTFUL = 3  # the exit code where few notes are sure
 EXAMPLE = "example: pianoalign align recording.wav loose.mid -o aligned.mid --report report.html"
 
 
@@ -29,17 +29,28 @@ def add_align_parser(commands) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="MIDI", help="the aligned MIDI file"
     )
-    parser.add_argument("--notes", metavar="CSV", help="a table of all notes, with confidences")
-    parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
     parser.add_argument(
-        "--keep-beats",
-        action="store_true",
-        help="write a tempo map that follows the recording, so that bars and beats stay true",
+        "--notes",
+        metavar="FILE",
+        help="a table of the notes, by its suffix: .csv (all, with confidences), .tsv (as MAPS), "
+        ".jams, .svl (Sonic Visualiser), .txt (Audacity)",
     )
+    parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
     parser.add_argument(
         "--method",
         default="localizer",
         help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
+    )
+    add_choices(parser)
+    parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add what can be chosen of an alignment, of one pair or of many."""
+    parser.add_argument(
+        "--keep-beats",
+        action="store_true",
+        help="write a tempo map that follows the recording, so that bars and beats stay true",
     )
     parser.add_argument(
         "--repeats",
@@ -52,7 +63,6 @@ def add_align_parser(commands) -> None:
         default="localizer",
         help="of the localizer, by a name that 'pianoalign models' lists (localizer)",
     )
-    parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
 
 
 def run_align(arguments: argparse.Namespace) -> int:
@@ -71,12 +81,17 @@ def run_align(arguments: argparse.Namespace) -> int:
     _check_outputs(list(outputs.values()), [Path(arguments.recording), Path(arguments.midi)])
     start_s = time.perf_counter()
     from .aligner import align
+    from .formats import render, suffix_of
+    from .result import LEAST_SURE
+
+    if "notes" in outputs:
+        suffix_of(outputs["notes"])  # before the work, not after it
 
     options = {name: getattr(arguments, name) for name in ("method", "repeats", "weights")}
     result = align(arguments.recording, arguments.midi, **options)
     contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
     if "notes" in outputs:
-        contents["notes"] = result.csv_text().encode()
+        contents["notes"] = render(result, outputs["notes"]).encode()
     if "report" in outputs:
         contents["report"] = result.report_html().encode()
     _write_all({outputs[name]: content for name, content in contents.items()})

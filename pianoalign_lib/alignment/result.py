@@ -18,6 +18,8 @@ from ..io.retiming import Warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
 
+LEAST_SURE = 0.5  # share of the notes; with fewer, the two may not belong together
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -75,6 +77,11 @@ class Alignment:
     _score: MidiScore = field(repr=False)
     _warp: Warp = field(repr=False)
     _doubts: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the recording, in Hz."""
+        return self._recording.sample_rate
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
@@ -163,6 +170,12 @@ class Alignment:
     def to_csv(self, path: str | Path) -> None:
         """Write `csv_text`."""
         write_text(path, self.csv_text())
+
+    def to_notes(self, path: str | Path) -> None:
+        """Write a table of notes in the form of the suffix: .csv, .tsv, .jams, .svl or .txt."""
+        from .formats import render
+
+        write_text(path, render(self, path))
 
     def plot(self, start_s: float | None = None, seconds: float = 4.0) -> Figure:
         """Draw how far the notes moved, and the notes before and after over the recording.

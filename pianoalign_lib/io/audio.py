@@ -20,6 +20,7 @@ import soundfile as sf
 from ..common.errors import InputError
 from ..common.files import atomic_path
 from .given import HEAD, MIDI, RECORDING, given_file, kind_of
+from .media import MEDIA, MEDIA_SUFFIXES, MediaSound, open_media
 
 SAMPLE_RATE = 16_000  # Hz; 50, 100, 200 and 400 frames per second divide it exactly
 BLOCK_S = 20  # seconds of audio in memory at a time
@@ -34,6 +35,10 @@ ENDLESS: tuple[tuple[int, bytes, bytes, Literal["little", "big"]], ...] = (
     (0, b"caff", bytes(8), "big"),
     (0, b"caff", b"\xff" * 8, "big"),
 )
+SOUND_SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf",
+    *MEDIA_SUFFIXES,
+)  # fmt: skip
 NO_SOUND = (MIDI, "a web page", "an XML file", "a text file")
 
 
@@ -85,8 +90,8 @@ def load_audio(path: str | Path) -> np.ndarray:
 
 
 @contextmanager
-def open_sound(path: str | Path) -> Iterator[_Stream]:
-    """Open a file that libsndfile reads.
+def open_sound(path: str | Path) -> Iterator[_Stream | MediaSound]:
+    """Open a file that libsndfile reads, or PyAV where it is installed.
 
     Raises
     ------
@@ -104,6 +109,10 @@ def open_sound(path: str | Path) -> Iterator[_Stream]:
                     f"{path}: not readable as audio (it is {kind}); the recording comes first, "
                     "then the MIDI file"
                 )
+            if kind in MEDIA:
+                with open_media(file, kind) as sound:
+                    yield sound
+                return
             with _Stream(_repaired(opened, header) or file) as stream:
                 yield stream
     except (sf.LibsndfileError, RuntimeError, OSError) as error:

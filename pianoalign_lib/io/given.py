@@ -15,6 +15,8 @@ MARKS = (
     (0, b"fLaC", RECORDING), (0, b"OggS", RECORDING), (0, b"ID3", RECORDING),
     (0, b"\xff\xfb", RECORDING), (0, b"NIST_1A", RECORDING), (4, b"ftyp", "an MP4 file"),
     (0, b"\x30\x26\xb2\x75", "a Windows Media file"), (0, b"\x1a\x45\xdf\xa3", "a Matroska file"),
+    (0, b"\xff\xf1", "an AAC file"), (0, b"\xff\xf9", "an AAC file"), (8, b"AVI ", "an AVI file"),
+    (0, b"FLV\1", "a Flash video"), (0, b"\0\0\1\xba", "an MPEG video"),
     (0, b"PK\3\4", "a zip archive"), (0, b"%PDF", "a PDF document"),
 )  # fmt: skip
 

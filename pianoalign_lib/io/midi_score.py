@@ -13,6 +13,7 @@ import pandas as pd
 from ..common.errors import InputError
 from .given import HEAD, MIDI, RECORDING, given_file, kind_of
 from .midi_parsing import MidiEvents, MidiSyntaxError, parse
+from .printed_score import PRINTED_SUFFIXES, printed_midi
 
 DRUM_CHANNEL = 9
 LONGEST_S = 12 * 3600.0  # a longer file is one with a broken tempo or time
@@ -20,6 +21,7 @@ LOWEST_PITCH, HIGHEST_PITCH = 21, 108  # the 88 keys of a piano
 NOTE_OFF, NOTE_ON, CONTROLLER, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
 SUSTAIN_PEDAL = 64
 NO_EVENT = -1
+SCORE_SUFFIXES = (".mid", ".midi", ".kar", ".rmi", *PRINTED_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def read_midi_score(source: Any, *, ends_all: bool = False) -> MidiScore:
     Parameters
     ----------
     source
-        A path, the bytes of a file, an open binary file, or an object with pretty_midi's ``write``.
+        A path, also that of a printed score (MusicXML, MEI, Humdrum), the bytes of a MIDI file, an
+        open binary file, or an object with pretty_midi's ``write``.
     ends_all
         A note-off ends all notes that began before it, and those that never end, or end as they
         begin, are left out: pretty_midi's rule. Such a score cannot be written again.
@@ -140,7 +143,8 @@ def _content(source: Any) -> tuple[str, bytes]:
             f"MIDI of type {kind}: give a path, the file's bytes or a pretty_midi object"
         ) from error
     try:
-        return str(path), path.read_bytes()
+        printed = path.suffix.lower() in PRINTED_SUFFIXES
+        return str(path), printed_midi(path) if printed else path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
 

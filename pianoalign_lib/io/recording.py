@@ -24,13 +24,12 @@ class Recording:
 
     name: str
     source: Path | np.ndarray
-    sample_rate: int | None = None
+    sample_rate: int
 
     def samples(self) -> np.ndarray:
         """Return mono samples at 16 kHz."""
         if isinstance(self.source, Path):
             return load_audio(self.source)
-        assert self.sample_rate is not None
         return resample(self.source, self.sample_rate)
 
 
@@ -63,7 +62,7 @@ def _check_file(path: str | Path) -> Recording:
             f"{path}: claims to last {n_samples / rate / 3600:,.0f} hours (at most "
             f"{LONGEST_S / 3600:.0f}); convert it to WAV or FLAC, or cut it"
         )
-    return Recording(str(path), Path(path))
+    return Recording(str(path), Path(path), rate)
 
 
 def _check_samples(audio: Any, sample_rate: float | None) -> Recording:
