@@ -11,8 +11,9 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from pianoalign_lib.alignment.assembly import assemble
+from pianoalign_lib.alignment.result import Alignment
 from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.placement import Placement
 from pianoalign_lib.io.recording import Recording
@@ -58,10 +59,10 @@ def performed(data: bytes, played_s, *, status=None):
     states = np.where(onset_s < 0, "not heard", "aligned") if status is None else status
     place = Placement(np.maximum(onset_s, 0), np.full(len(rows), 0.9), states.astype(object))
     spectra = SimpleNamespace(duration_s=60.0)
-    return assemble(
+    return Alignment.assembled(
         score,
         place,
-        recording=Recording("a.wav", Path("a.wav")),
+        recording=Recording("a.wav", Path("a.wav"), SAMPLE_RATE),
         method="localizer",
         spectra=spectra,
     )

@@ -12,7 +12,6 @@ import soundfile as sf
 from browsing import browser, new_page, serious
 from conftest import toy_audio, toy_notes
 
-from pianoalign_lib.alignment.assembly import assemble
 from pianoalign_lib.alignment.listening import alignment_player
 from pianoalign_lib.alignment.result import Alignment
 from pianoalign_lib.common.html_page import Card, page
@@ -44,7 +43,9 @@ def aligned(tmp_path_factory: pytest.TempPathFactory) -> Alignment:
     recording = open_recording(folder / "a.wav", None)
     spectra = compute_spectra(audio, SAMPLE_RATE)
     score = read_midi_score(folder / "a.mid")
-    return assemble(score, placed, recording=recording, method="localizer", spectra=spectra)
+    return Alignment.assembled(
+        score, placed, recording=recording, method="localizer", spectra=spectra
+    )
 
 
 # Listens at what goes to the ears: levels of left and right over the last 0.7 s.

@@ -18,14 +18,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "localizer": BASE,
     "player": BASE | {"localizer"},
     "alignment": BASE | {"localizer", "player"},
-    "alignment_set": BASE | {"localizer", "alignment"},
+    "alignment_set": BASE | {"localizer", "player", "alignment"},
     "corpora": BASE,
     "crnn": BASE | {"corpora"},
     "methods": BASE | {"localizer", "corpora", "crnn"},
     "scoring": BASE,
     "tables": BASE | {"corpora", "scoring"},
     "figures": BASE | {"localizer", "corpora", "scoring", "tables"},
-    "explore": BASE | {"localizer", "player", "alignment", "corpora", "crnn", "methods", "figures"},
+    "explore": BASE
+    | {
+        "localizer",
+        "player",
+        "alignment",
+        "corpora",
+        "crnn",
+        "methods",
+        "scoring",
+        "tables",
+        "figures",
+    },
     "report": BASE | {"localizer", "corpora", "crnn", "methods", "scoring", "tables", "figures"},
 }
 ROOMS = set(MAY_IMPORT)

@@ -29,13 +29,12 @@ from ..localizer import transposition
 from ..localizer.coarse import find_course
 from ..localizer.runner import DEFAULT, WEIGHTS, load_runner
 from ..localizer.spectra import Spectra, compute_spectra
-from .assembly import assemble
+from .keys import struck_keys
 from .result import Alignment
 
 METHODS = "pianoalign.methods"  # the group of entry points
 REPEATS = ("once", "unfold")
 HEARD_AGAIN = 0.75  # of the notes of a passage unfolded, aligned; of one played once: a half
-UNISON_S = 0.03  # the same note of two tracks within this time is one key struck
 LONGER_TIMES, LONGER_S = 4.0, 600.0  # by how much a MIDI file may be longer than the recording
 
 
@@ -98,7 +97,7 @@ def align(
         placed = found.take(copies)
         if repeats == "unfold":
             score, placed = _unfold(score, notes, spectra, placed, network)
-    return assemble(score, placed, recording=recording, method=method, spectra=spectra)
+    return Alignment.assembled(score, placed, recording=recording, method=method, spectra=spectra)
 
 
 def _chosen(method: str, weights: str, repeats: str) -> tuple[EntryPoint | None, dict[str, Any]]:
@@ -182,38 +181,3 @@ def _check_lengths(midi: str, midi_s: float, audio: str, audio_s: float) -> None
             f"{midi}: lasts {midi_s / 60:,.0f} minutes, and {audio} {audio_s / 60:,.1f}; check "
             "that the two belong together, or the MIDI file's tempo"
         )
-
-
-def struck_keys(score: MidiScore) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the piano notes as the keys that are struck, and which of these each note is.
-
-    Where two tracks have the same note within 30 ms, one key is struck.
-    """
-    notes = score.notes.iloc[score.piano_rows()]
-    order = np.lexsort((notes["onset_s"], notes["pitch"]))
-    onset_s, pitch, track = (
-        notes[name].to_numpy()[order] for name in ("onset_s", "pitch", "track")
-    )
-    near = (np.diff(onset_s) <= UNISON_S) & (np.diff(track) != 0) | (np.diff(onset_s) == 0)
-    is_new = np.append(True, (np.diff(pitch) != 0) | ~near)
-    # A third note belongs to the first's key only if it is as near to that one.
-    first = np.flatnonzero(is_new)
-    late = onset_s - onset_s[first][np.cumsum(is_new) - 1] > UNISON_S
-    first = np.flatnonzero(is_new | late)
-    key = np.cumsum(is_new | late) - 1
-    keys = pd.DataFrame(
-        {
-            "pitch": pitch[first],
-            "velocity": np.maximum.reduceat(notes["velocity"].to_numpy()[order], first),
-            "onset_s": onset_s[first],
-            "offset_s": np.maximum.reduceat(notes["offset_s"].to_numpy()[order], first),
-        }
-    )
-    by_onset = np.lexsort((keys["pitch"], keys["onset_s"]))
-    place = np.empty_like(by_onset)
-    place[by_onset] = np.arange(len(by_onset))
-    copies = np.empty_like(key)
-    copies[order] = place[key]
-    keys = keys.iloc[by_onset].reset_index(drop=True)
-    keys.insert(0, "note_id", np.arange(len(keys)))
-    return keys, copies

@@ -8,77 +8,67 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..common.errors import ConfigError, InputError
+from ..common.errors import InputError
 from ..io.midi_score import MidiScore
 from ..io.placement import ALIGNED, NOT_HEARD, Placement
 from ..localizer.locate import locate
 from ..localizer.spectra import BANDS_FPS, LONG_FPS, SHORT_FPS, Spectra
-from .aligner import struck_keys
-from .assembly import assemble
-from .result import Alignment
+from .keys import struck_keys
 
 AROUND_S = 0.3  # of the recording beyond an anchor, to hear the notes beside it
 CHORD_S = 0.05  # by which notes of an anchor's chord may be on its other side
 AS_SURE = 0.02  # share of the notes
 
 
-def anchored(alignment: Alignment, anchors: Mapping[int, float]) -> Alignment:
-    """Align the file again, with some notes where they are known to be.
+def placed_around(
+    score: MidiScore, onset_s: np.ndarray, spectra: Spectra, anchors: Mapping[int, float]
+) -> Placement:
+    """Place the piano notes of a file again, some where they are known to be.
 
-    The pair is cut at the anchors, and each part is aligned by itself: first where the alignment
-    is, moved as its anchors are, and if fewer notes are sure there, from the file's own times.
+    The pair is cut at the anchors, and each part is aligned by itself: first where the notes are,
+    moved as its anchors are, and if fewer notes are sure there, from the file's own times.
 
     Parameters
     ----------
+    score
+        The file.
+    onset_s : np.ndarray [shape=(n_notes,)]
+        Where its notes are in the recording so far, in seconds.
+    spectra
+        Of the recording.
     anchors
-        Onsets in the recording, in seconds, by the row of ``alignment.notes``.
+        Onsets in the recording, in seconds, by note.
 
     Raises
     ------
     InputError
         If there is no such note, an onset is outside of the recording, or the anchors are in
         another order than their notes.
-    ConfigError
-        If the alignment is another method's.
     """
-    if alignment.method != "localizer":
-        raise ConfigError(f"method '{alignment.method}' knows no anchors; align with the localizer")
-    score, spectra = alignment._score, alignment.spectra
     keys, copies = struck_keys(score)
-    given = _given(alignment, anchors, copies)
-    before_s = _of_keys(alignment, score, copies)
+    given = _given(score, spectra.duration_s, anchors, copies)
+    before_s = np.empty(copies.max() + 1)
+    before_s[copies] = onset_s[score.piano_rows()]
     placed = _placed(spectra, keys, given, before_s)
     for key, time_s in given.items():
         placed.onset_s[key], placed.confidence[key], placed.status[key] = time_s, 1.0, ALIGNED
-    return assemble(
-        score,
-        placed.take(copies),
-        recording=alignment._recording,
-        method=alignment.method,
-        spectra=spectra,
-    )
+    return placed.take(copies)
 
 
 def _given(
-    alignment: Alignment, anchors: Mapping[int, float], copies: np.ndarray
+    score: MidiScore, duration_s: float, anchors: Mapping[int, float], copies: np.ndarray
 ) -> dict[int, float]:
     """Return the anchors by key."""
-    piano = {int(row): copies[place] for place, row in enumerate(alignment._score.piano_rows())}
+    piano = {int(row): copies[place] for place, row in enumerate(score.piano_rows())}
     for row, time_s in anchors.items():
         if row not in piano:
             raise InputError(f"note {row}: no note on the 88 keys that could be an anchor")
-        if not 0.0 <= time_s <= alignment.duration_s:
+        if not 0.0 <= time_s <= duration_s:
             raise InputError(
                 f"note {row}: {time_s:.2f} s is outside of the recording, which lasts "
-                f"{alignment.duration_s:.2f} s"
+                f"{duration_s:.2f} s"
             )
     return {int(piano[row]): float(time_s) for row, time_s in anchors.items()}
-
-
-def _of_keys(alignment: Alignment, score: MidiScore, copies: np.ndarray) -> np.ndarray:
-    onset_s = np.empty(copies.max() + 1)
-    onset_s[copies] = alignment.notes["onset_s"].to_numpy()[score.piano_rows()]
-    return onset_s
 
 
 def _placed(

@@ -7,21 +7,11 @@ import pandas as pd
 
 from ..io.midi_score import MidiScore
 from ..io.placement import OUTSIDE, Placement
-from ..io.recording import Recording
-from ..io.retiming import EARLY_S, new_offsets, note_warp
-from ..localizer.spectra import Spectra
-from .result import Alignment
+from ..io.retiming import EARLY_S, Warp, new_offsets, note_warp
 
 
-def assemble(
-    score: MidiScore,
-    placed: Placement,
-    *,
-    recording: Recording,
-    method: str,
-    spectra: Spectra,
-) -> Alignment:
-    """Return the alignment of a whole file from what a method says of its piano notes.
+def moved_notes(score: MidiScore, placed: Placement) -> tuple[pd.DataFrame, Warp]:
+    """Return the notes of a whole file from what a method says of its piano notes, and the warp.
 
     The other notes move with them.
     """
@@ -50,20 +40,7 @@ def assemble(
             "status": status,
         }
     )
-    columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
-    structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
-    return Alignment(
-        notes,
-        recording.name,
-        score.name,
-        method,
-        spectra,
-        structure,
-        recording,
-        score,
-        warp,
-        placed.remarks,
-    )
+    return notes, warp
 
 
 def _with_early(old_s: np.ndarray, placed: Placement) -> np.ndarray:

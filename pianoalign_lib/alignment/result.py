@@ -13,10 +13,12 @@ from ..common.errors import ConfigError
 from ..common.files import atomic_path, write_text
 from ..io.midi_score import MidiScore
 from ..io.midi_writing import retimed_midi
-from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, count_statuses
+from ..io.placement import ALIGNED, LARGE_S, OUTSIDE, Placement, count_statuses
 from ..io.retiming import Warp
 from ..localizer.spectra import IN_TUNE
 from ..localizer.tuning import A4_HZ
+from .anchors import placed_around
+from .assembly import moved_notes
 
 LEAST_SURE = 0.5  # share of the notes; with fewer, the two may not belong together
 
@@ -82,6 +84,25 @@ class Alignment:
     def sample_rate(self) -> int:
         """Of the recording, in Hz."""
         return self._recording.sample_rate
+
+    @classmethod
+    def assembled(
+        cls,
+        score: MidiScore,
+        placed: Placement,
+        *,
+        recording: Recording,
+        method: str,
+        spectra: Spectra,
+    ) -> Alignment:
+        """Return the alignment of a file of which a method has placed the piano notes."""
+        notes, warp = moved_notes(score, placed)
+        columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]
+        structure = pd.DataFrame(list(placed.structure), columns=columns, dtype=float)
+        return cls(
+            notes, recording.name, score.name, method, spectra, structure,
+            recording, score, warp, placed.remarks,
+        )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
@@ -194,11 +215,15 @@ class Alignment:
     def anchored(self, anchors: Mapping[int, float]) -> Alignment:
         """Return the file aligned again, with some notes (by row) at known onsets in seconds.
 
-        See :func:`.anchors.anchored`.
+        See :func:`.anchors.placed_around`; a ConfigError if it is another method's alignment.
         """
-        from .anchors import anchored
-
-        return anchored(self, anchors)
+        if self.method != "localizer":
+            raise ConfigError(f"method '{self.method}' knows no anchors; align with the localizer")
+        onset_s = self.notes["onset_s"].to_numpy()
+        placed = placed_around(self._score, onset_s, self.spectra, anchors)
+        return Alignment.assembled(
+            self._score, placed, recording=self._recording, method=self.method, spectra=self.spectra
+        )
 
     def explore(self) -> Workbench:
         """Return, for a notebook, a player in which notes can be checked, corrected and saved."""

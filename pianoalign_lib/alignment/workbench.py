@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -12,9 +12,7 @@ from ..common.errors import PianoAlignError
 from ..player.widget import PlayerWidget, with_picture
 from .listening import KINDS, shown_notes
 
-if TYPE_CHECKING:
-    from .result import Alignment
-
+Result = Any  # an Alignment; result.py imports this module
 STATIC_DPI = 90
 SAVED = ("mid", "csv")
 
@@ -30,7 +28,7 @@ class Workbench(widgets.VBox):
         The corrections: onset in seconds by row.
     """
 
-    def __init__(self, result: Alignment) -> None:
+    def __init__(self, result: Result) -> None:
         self.result = self._first = result
         self.anchors: dict[int, float] = {}
         self.player = PlayerWidget(

@@ -35,9 +35,12 @@ class Course:
     ----------
     stretches : list[Stretch]
         In playing order; one if nothing is left out or repeated. None if nothing fits.
+    last : bool
+        Notes that are played more than once are expected the last time, not the first.
     """
 
     stretches: list[Stretch]
+    last: bool = False
 
     def structure(self) -> tuple[tuple[float, float, float, float], ...]:
         """Return begin and end of each stretch, in the MIDI file and in the recording."""
@@ -57,14 +60,16 @@ class Course:
         Returns
         -------
         expected_s : np.ndarray [shape=(n_notes,)]
-            At the first time that a note is played.
+            At the first time that a note is played, or at the last.
         stretch : np.ndarray [shape=(n_notes,), dtype=int64]
             -1 for notes that no stretch holds.
         """
         expected_s = np.full(len(onset_s), np.nan)
         stretch = np.full(len(onset_s), -1)
         outside_s = np.full(len(onset_s), BEYOND_S)
-        for number, part in enumerate(self.stretches):
+        numbers = range(len(self.stretches))
+        for number in reversed(numbers) if self.last else numbers:
+            part = self.stretches[number]
             time_s = part(onset_s)
             beyond_s = np.maximum(
                 part(part.midi_s[:1])[0] - time_s, time_s - part(part.midi_s[-1:])[0]

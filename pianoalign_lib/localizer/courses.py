@@ -111,17 +111,24 @@ def _best_costs(hearing: Hearing, notes: pd.DataFrame, pace: float) -> Chosen:
         found = other if other.share > found.share + JUMPS_LOSS else found
     longest = SHORTER * hearing.spectra.duration_s / max(length_s(notes), LEAST_S)
     pace = pace if pace < longest else found.course.pace
-    if found.share < 1.0 and 0.0 < pace < longest:
+    if found.share < (1.0 if pace < longest else ALL_SHARE) and pace > 0.0:
         other = _heard(hearing, notes, pace, PART)
-        if other.value > found.value:
+        is_part = other.course.audio_s < SHORTER * hearing.spectra.duration_s
+        if other.value > found.value + (0.0 if is_part else JUMPS_GAIN):
             repeated = found.course.midi_s > MOSTLY_TWICE * length_s(notes)
             found = replace(other, is_repeated=repeated and found.share > LEAST_SHARE)
+    if len(found.course.stretches) > 1:
+        other = _heard_along(hearing, notes, replace(found.course, last=True))
+        found = other if other.share > found.share else found
     return found
 
 
 def _heard(hearing: Hearing, notes: pd.DataFrame, pace: float, costs: Costs = DEAR_JUMPS) -> Chosen:
     """Return a course, its notes and events, and how many of these are heard."""
-    course = find_course(hearing.spectra, notes, pace, costs)
+    return _heard_along(hearing, notes, find_course(hearing.spectra, notes, pace, costs))
+
+
+def _heard_along(hearing: Hearing, notes: pd.DataFrame, course: Course) -> Chosen:
     onset_s, velocity = (notes[name].to_numpy(np.float64) for name in ("onset_s", "velocity"))
     pitch = notes["pitch"].to_numpy(np.int64)
     rows, events = settle_course(hearing.spectra, course, onset_s, pitch)
