@@ -128,8 +128,11 @@ def test_the_workbench_corrects_and_takes_back(
     bench.player.moved = [30, 999.0]
     assert "outside of the recording" in bench.told.value
     assert bench.result.notes["onset_s"][30] == pytest.approx(wanted_s)
-    bench.save("csv")
+    for kind in ("csv", "jams", "mid"):
+        bench.save(kind)
     assert (tmp_path / "loose_aligned.csv").read_text() == bench.result.csv_text()
+    assert '"namespace": "note_midi"' in (tmp_path / "loose_aligned.jams").read_text()
+    assert (tmp_path / "loose_aligned.mid").read_bytes() == bench.result.midi_bytes()
     bench.undo()
     assert bench.result is result
 
