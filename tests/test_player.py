@@ -166,7 +166,7 @@ def test_notes_are_drawn_where_they_are_and_tell_of_themselves(opened, aligned) 
     note.click()
     told = opened.inner_text("[data-is=told]")
     assert told.endswith(f"velocity {aligned.notes['velocity'][UNSURE + 1]}") and "aligned" in told
-    opened.click("[data-is=worse]")
+    opened.click("[data-is=previous]")
     assert "uncertain" in opened.inner_text("[data-is=told]")
 
 

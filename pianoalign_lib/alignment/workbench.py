@@ -14,7 +14,7 @@ from .listening import KINDS, shown_notes
 
 Result = Any  # an Alignment; result.py imports this module
 STATIC_DPI = 90
-SAVED = ("mid", "csv")
+SAVED = ("mid", "csv", "jams")
 
 
 class Workbench(widgets.VBox):
@@ -59,12 +59,12 @@ class Workbench(widgets.VBox):
         self._align(dict(list(self.anchors.items())[:-1]))
 
     def save(self, kind: str) -> None:
-        """Write the result as ``mid`` or ``csv``, named as the field says."""
+        """Write the result as ``mid``, ``csv`` or ``jams``, named as the field says."""
         path = Path(f"{self.name.value}.{kind}")
         if kind == "mid":
             self.result.to_midi(path)
         else:
-            self.result.to_csv(path)
+            self.result.to_notes(path)
         self.told.value = f"written: {path}"
 
     def _align(self, anchors: dict[int, float]) -> None:

@@ -271,8 +271,8 @@ function pianoalignPlayer(root, heard = {}) {
     const now = state.selected < 0 ? waves.getCurrentTime() - by * 1e-6 : onset(state.selected);
     const rows = notes.pitch.map((_, row) => row).filter(only);
     const ordered = rows.sort((a, b) => onset(a) - onset(b) || a - b);
-    const place = ordered.indexOf(state.selected);
-    const next = place >= 0 ? ordered[place + by]
+    const found = ordered.indexOf(state.selected);
+    const next = found >= 0 ? ordered[found + by]
       : (by > 0 ? ordered : ordered.reverse()).find((row) => by * (onset(row) - now) > 0);
     if (next === undefined) tell("There is none.");
     else select(next, true);
@@ -311,8 +311,8 @@ function pianoalignPlayer(root, heard = {}) {
   const actions = {
     play: () => { prepare(); if (state.sound) waves.playPause(); },
     loop: () => loop(!state.loop),
-    worse: () => step(-1, (row) => notes.check[row]),
-    better: () => step(1, (row) => notes.check[row]),
+    previous: () => step(-1, (row) => notes.check[row]),
+    next: () => step(1, (row) => notes.check[row]),
   };
   for (const [name, act] of Object.entries(actions)) find(name).addEventListener("click", act);
   for (const name of ["recording", "tones", "clicks"]) find(name).addEventListener("input", volumes);
@@ -333,7 +333,7 @@ function pianoalignPlayer(root, heard = {}) {
     if (data.editable && state.selected >= 0) move(state.selected, notes.after[state.selected] + by_s);
   };
   const keys = {
-    " ": actions.play, k: actions.play, l: actions.loop, n: actions.better, p: actions.worse,
+    " ": actions.play, k: actions.play, l: actions.loop, n: actions.next, p: actions.previous,
     b: () => choose(!state.after),
     c: () => { find("clicks").value = value("clicks") ? 0 : 0.5; volumes(); },
     ".": () => step(1), ",": () => step(-1), "[": shift(-0.005), "]": shift(0.005),
