@@ -51,14 +51,12 @@ def align(
 
     Parameters
     ----------
-    audio
-        A file that libsndfile reads (wav, flac, ogg, mp3, ...), of any rate and number of channels;
-        or samples of shape (n_samples,), (n_samples, n_channels) or (n_channels, n_samples).
+    audio, sample_rate
+        A file that libsndfile or PyAV reads (wav, flac, mp3, m4a, ...); or samples of shape
+        (n_samples,), (n_samples, n_channels) or (n_channels, n_samples), and their rate in Hz.
     midi
         A MIDI file: its path, bytes, open binary file, or a pretty_midi object. Tempo and start may
         differ from the recording's. Drums and notes beyond the 88 keys move with the others.
-    sample_rate
-        Of samples, in Hz.
     method
         ``localizer``: the network of this project, note by note. ``dtw``: Sync Toolbox, the whole
         file; ``crnn``: the network of arXiv 2506.22237 (start and tempo must be right); ``hybrid``:

@@ -87,14 +87,9 @@ class Alignment:
 
     @classmethod
     def assembled(
-        cls,
-        score: MidiScore,
-        placed: Placement,
-        *,
-        recording: Recording,
-        method: str,
+        cls, score: MidiScore, placed: Placement, *, recording: Recording, method: str,
         spectra: Spectra,
-    ) -> Alignment:
+    ) -> Alignment:  # fmt: skip
         """Return the alignment of a file of which a method has placed the piano notes."""
         notes, warp = moved_notes(score, placed)
         columns = ["midi_begin_s", "midi_end_s", "begin_s", "end_s"]

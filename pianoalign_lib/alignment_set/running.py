@@ -129,13 +129,17 @@ def _on_dask(
             keys: list = [("align", pair.name) for pair in pairs]
             futures = client.map(align_pair, pairs, task=task, pure=False, key=keys)
             for future in as_completed(futures):
-                if future.status == "error" and isinstance(future.exception(), KilledWorker):
-                    yield {"name": future.key[1], **failure(DIED)}
+                if future.status == "error":  # not the pair's, which has a record of it
+                    error = future.exception()
+                    reason = f"its worker could not align ({type(error).__name__}: {error})"
+                    reason = DIED if isinstance(error, KilledWorker) else reason
+                    yield {"name": future.key[1], **failure(reason)}
                 else:
                     yield future.result()
                 future.release()
-        except (OSError, TimeoutError, CancelledError) as error:
+        except (OSError, RuntimeError, CancelledError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise PianoAlignError(
-                f"{scheduler or 'the cluster'}: the scheduler cannot be reached ({error}); the "
+                f"{scheduler or 'the cluster'}: the scheduler cannot be reached ({reason}); the "
                 "same command goes on from here"
             ) from error
