@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from pianoalign_lib.io.notes import note_table, write_midi
 from pianoalign_lib.io.placement import Placement
 from pianoalign_lib.io.recording import open_recording
 from pianoalign_lib.localizer.spectra import compute_spectra
+from pianoalign_lib.player.ogg import numbered
 from pianoalign_lib.player.player import page_script, stylesheet
 
 __all__ = ["browser"]
@@ -218,3 +220,15 @@ def test_notes_from_before_the_recording_are_no_trouble(aligned) -> None:
     assert "Piano roll" in alignment_player(notes, aligned._recording, aligned.spectra)
     none = pd.DataFrame(columns=aligned.notes.columns)
     assert "0 notes" in alignment_player(none, aligned._recording, aligned.spectra)
+
+
+def test_the_same_sound_gives_the_same_ogg_file_with_libsndfile_s_own_checksums() -> None:
+    rng = np.random.default_rng(5)
+    buffer = io.BytesIO()
+    sf.write(buffer, rng.uniform(-0.5, 0.5, 48_000), 16_000, format="OGG", subtype="OPUS")
+    written = buffer.getvalue()
+    given = int.from_bytes(written[14:18], "little")
+    assert numbered(written, given) == written  # every checksum is what libsndfile wrote
+    changed = numbered(written, given + 1)
+    assert changed != written and numbered(changed, given) == written
+    assert np.array_equal(*(sf.read(io.BytesIO(data))[0] for data in (written, changed)))

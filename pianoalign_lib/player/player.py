@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ N_PEAKS = 3000
 ZOOM_PX = 30  # per second, at least, that a player begins with
 FOLDER = Path(__file__).parent
 VENDORED = ("wavesurfer.min.js", "regions.min.js", "timeline.min.js")
-_names = count(1)
 
 
 @cache
@@ -131,11 +130,12 @@ def player_html(
     }
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     cut = seconds < spectra.duration_s - 0.5
+    # No end tag can stand in a script; JSON has other ways to write what begins one.
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     return Markup(
         environment.get_template("player.html").render(
-            # No end tag can stand in a script; JSON has other ways to write what begins one.
-            data=Markup(json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")),
-            name=f"pa-{next(_names)}",
+            data=Markup(text),
+            name=f"pa-{zlib.crc32(text.encode()):08x}",
             kinds=data["kinds"],
             duration_s=f"{seconds:.2f}",
             zoom=ZOOM_PX,

@@ -10,6 +10,7 @@ import soundfile as sf
 
 from ..io.audio import SAMPLE_RATE, read_blocks
 from ..io.recording import Recording
+from .ogg import numbered
 
 COMPRESSION = 0.8  # of 0 to 1, in libsndfile's measure of Opus; about 56 kbit/s
 PEAK = 0.89  # of full scale: Opus may go a little beyond the loudest sample
@@ -34,7 +35,7 @@ class Sound:
     def opus(self) -> bytes:
         """Return an Ogg/Opus file: small, and takes a second per half a minute."""
         options = {"format": "OGG", "subtype": "OPUS", "compression_level": COMPRESSION}
-        return self._written(**options)
+        return numbered(self._written(**options))
 
     def flac(self) -> bytes:
         """Return a FLAC file: made in no time, and four times as large."""
