@@ -28,6 +28,7 @@ GOOD_SHARE = 0.85  # of the probed notes heard, over all of the shorter side: no
 ALL_SHARE = 0.97  # of the probed notes heard: no cheaper jumps are tried
 JUMPS_GAIN = 0.02  # by which notes must be heard better along a course whose jumps are cheaper
 JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
+LEFT_OUT_S = 1.0  # of the recording, such as its last chord dying away
 SHORTER, LEAST_S = 0.8, 1.0  # of the recording: a MIDI file that may be a part of it
 MOSTLY_TWICE = 1.6  # lengths of the MIDI file on a course that has most of it twice
 LEAST_REST = 0.25  # of the notes left out: there may be another reading
@@ -114,7 +115,8 @@ def _best_costs(hearing: Hearing, notes: pd.DataFrame, pace: float) -> Chosen:
     if found.share < (1.0 if pace < longest else ALL_SHARE) and pace > 0.0:
         other = _heard(hearing, notes, pace, PART)
         is_part = other.course.audio_s < SHORTER * hearing.spectra.duration_s
-        if other.value > found.value + (0.0 if is_part else JUMPS_GAIN):
+        leaves_out = other.course.audio_s < found.course.audio_s - LEFT_OUT_S
+        if leaves_out and other.value > found.value + (0.0 if is_part else JUMPS_GAIN):
             repeated = found.course.midi_s > MOSTLY_TWICE * length_s(notes)
             found = replace(other, is_repeated=repeated and found.share > LEAST_SHARE)
     if len(found.course.stretches) > 1:
