@@ -28,7 +28,6 @@ GOOD_SHARE = 0.85  # of the probed notes heard, over all of the shorter side: no
 ALL_SHARE = 0.97  # of the probed notes heard: no cheaper jumps are tried
 JUMPS_GAIN = 0.02  # by which notes must be heard better along a course whose jumps are cheaper
 JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
-LEFT_OUT_S = 1.0  # of the recording, such as its last chord dying away
 SHORTER, LEAST_S = 0.8, 1.0  # of the recording: a MIDI file that may be a part of it
 MOSTLY_TWICE = 1.6  # lengths of the MIDI file on a course that has most of it twice
 LEAST_REST = 0.25  # of the notes left out: there may be another reading
@@ -112,11 +111,10 @@ def _best_costs(hearing: Hearing, notes: pd.DataFrame, pace: float) -> Chosen:
         found = other if other.share > found.share + JUMPS_LOSS else found
     longest = SHORTER * hearing.spectra.duration_s / max(length_s(notes), LEAST_S)
     pace = pace if pace < longest else found.course.pace
-    if found.share < (1.0 if pace < longest else ALL_SHARE) and pace > 0.0:
+    if found.share < 1.0 and 0.0 < pace < longest:
         other = _heard(hearing, notes, pace, PART)
         is_part = other.course.audio_s < SHORTER * hearing.spectra.duration_s
-        leaves_out = other.course.audio_s < found.course.audio_s - LEFT_OUT_S
-        if leaves_out and other.value > found.value + (0.0 if is_part else JUMPS_GAIN):
+        if is_part and other.value > found.value:
             repeated = found.course.midi_s > MOSTLY_TWICE * length_s(notes)
             found = replace(other, is_repeated=repeated and found.share > LEAST_SHARE)
     if len(found.course.stretches) > 1:
