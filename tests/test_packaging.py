@@ -32,6 +32,7 @@ KNOWN_CONFLICTS = {
     ("libfmp", "ipython"),
     ("libfmp", "music21"),
     ("libfmp", "pandas"),
+    ("partitura", "lark-parser"),  # the older name of lark, whose files it would overwrite
     ("synctoolbox", "music21"),
     ("synctoolbox", "numba"),
     ("synctoolbox", "pandas"),
