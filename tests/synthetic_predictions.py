@@ -25,7 +25,7 @@ def perturbed(onset_s: np.ndarray, condition: str, rng: np.random.Generator) -> 
         elif part.startswith("drift"):
             out = out + 0.5 * np.sin(out / 9)
         elif part.startswith("offset"):
-            out = out + float(part[6:])
+            out = out + float(part[6:].split("-")[0])
     return out
 
 

@@ -49,6 +49,19 @@ def test_offset_and_identity(notes):
         assert (moved[column] == notes[column]).all()
 
 
+def test_a_drawn_offset_is_one_for_all_notes_and_another_for_each_recording(notes):
+    condition = Condition("x", offset_s=2.0, offset_within_s=1.0)
+    drawn_s = []
+    for seed in range(20):
+        moved = perturb(notes, condition, np.random.default_rng(seed))
+        shift_s = moved["onset_s"] - notes["onset_s"]
+        np.testing.assert_allclose(shift_s, shift_s.iloc[0])
+        drawn_s.append(shift_s.iloc[0])
+    assert 1.0 <= min(drawn_s) < 1.5 and 2.5 < max(drawn_s) <= 3.0
+    frames = np.array(drawn_s) / 0.02  # of DTW
+    assert np.abs(frames - np.round(frames)).max() > 0.1
+
+
 def test_onsets_are_never_negative():
     notes = note_table([60], [64], [0.0], [0.5])
     for seed in range(20):

@@ -33,7 +33,7 @@ def scores() -> pd.DataFrame:
         [
             predictions([*ABLATIONS, "none", "dtw", "hybrid", "crnn_200fps"], ["note100"]),
             predictions(["none", "crnn"], ["note20", "note50", "note150"]),
-            predictions(ALIGNERS, ["tempo+5", "drift10_note30", "offset2", "tempo+20"]),
+            predictions(ALIGNERS, ["tempo+5", "drift10_note30", "offset1-3", "tempo+20"]),
             predictions(ALIGNERS, ["note100", "drift10"], ("room",)),
         ]
     )
@@ -122,7 +122,7 @@ def test_error_size_table(scores: pd.DataFrame) -> None:
 def test_dtw_table_adds_the_conditions_that_were_run(scores: pd.DataFrame) -> None:
     found = tables.table5_dtw(scores).frame()
     assert list(dict.fromkeys(found["condition"])) == [
-        "note100", "tempo+5", "drift10_note30", "offset2", "tempo+20",
+        "note100", "tempo+5", "drift10_note30", "offset1-3", "tempo+20",
     ]  # fmt: skip
     assert found["method"].tolist() == ALIGNERS * 5
 
@@ -158,7 +158,7 @@ def test_missing_results_say_which(scores: pd.DataFrame) -> None:
         ("elsewhere", "crnn", "note100"): "no results on “elsewhere”",
         ("room", "lstm_uni", "note100"): "no results of LSTM, one direction on “room”",
         ("test", "crnn", "exact"): "no results for no error on “test”",
-        ("test", "cnn", "offset2"): "no results of CNN only for offset 2 s on “test”",
+        ("test", "cnn", "offset1-3"): "no results of CNN only for offset 1 to 3 s on “test”",
     }
     for key, reason in cases.items():
         assert lookup.find(*key) == Missing("not run", reason)
@@ -301,6 +301,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, sc
         ("tempo+5", "tempo +5 %", 5.0),
         ("drift10_note30", "drift ±10 %, ±30 ms per note", None),
         ("offset2", "offset 2 s", None),
+        ("offset1-3", "offset 1 to 3 s", None),
         ("something", "something", None),
     ],
 )

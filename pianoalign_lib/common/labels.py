@@ -94,10 +94,11 @@ def _part_label(part: str) -> str:
         r"note(\d+)": "±{} ms per note",
         r"drift(\d+)": "drift ±{} %",
         r"offset(\d+)": "offset {} s",
+        r"offset(\d+)-(\d+)": "offset {} to {} s",
         r"tempo\+(\d+)": "tempo +{} %",
         r"tempo-(\d+)": "tempo −{} %",
     }
     for pattern, label in patterns.items():
         if found := re.fullmatch(pattern, part):
-            return label.format(found[1])
+            return label.format(*found.groups())
     return part

@@ -29,6 +29,8 @@ class Condition:
         The input's tempo wanders smoothly by up to this much in both directions.
     offset_s
         The input starts this much later than the recording.
+    offset_within_s
+        This offset is drawn anew for each recording, up to so much more or less.
     note_ms
         Each note is moved by its own uniform error of up to this much (the paper's condition).
     """
@@ -37,6 +39,7 @@ class Condition:
     tempo_percent: float = 0.0
     drift_percent: float = 0.0
     offset_s: float = 0.0
+    offset_within_s: float = 0.0
     note_ms: float = 0.0
 
 
@@ -60,6 +63,10 @@ def conditions(params: dict[str, Any]) -> dict[str, Condition]:
             )
         if condition.note_ms < 0:
             raise ConfigError(f"params.yaml: condition '{name}': note_ms must not be negative")
+        if condition.offset_within_s < 0:
+            raise ConfigError(
+                f"params.yaml: condition '{name}': offset_within_s must not be negative"
+            )
         found[name] = condition
     return found
 
@@ -99,6 +106,8 @@ def perturb(notes: pd.DataFrame, condition: Condition, rng: np.random.Generator)
         onset_s = np.interp(onset_s, time_s, warped_s)
         offset_s = np.interp(offset_s, time_s, warped_s)
     shift_s = np.full(len(notes), condition.offset_s)
+    if condition.offset_within_s:  # unlike a round one, no multiple of a method's frames
+        shift_s += condition.offset_within_s * rng.uniform(-1.0, 1.0)
     if condition.note_ms:
         shift_s = shift_s + rng.uniform(-1.0, 1.0, len(notes)) * condition.note_ms / 1000.0
     return shifted(notes.assign(onset_s=onset_s, offset_s=offset_s), shift_s)

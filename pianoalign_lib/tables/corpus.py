@@ -47,7 +47,7 @@ def table5_pianos(
     recordings: pd.DataFrame,
     *,
     methods: Sequence[str] = METHODS,
-    conditions: Sequence[str] = ("note100", "tempo+5", "drift10_note30", "offset2"),
+    conditions: Sequence[str] = ("note100", "tempo+5", "drift10_note30", "offset1-3"),
     notes: Sequence[str] = (),
 ) -> Table:
     """Return the share of notes within 10 and 50 ms per piano, pooled over its recordings.

@@ -113,7 +113,7 @@ def table5_dtw(
     """
     scores = Scores(metrics)
     offered = scores.conditions("test")
-    conditions = ["note100", "tempo+5", "drift10_note30", "offset2"]
+    conditions = ["note100", "tempo+5", "drift10_note30", "offset1-3"]
     conditions += [c for c in ("tempo-5", "tempo+20", "drift10", "drift10_note100") if c in offered]
     keys = [("test", method, condition) for condition, method in product(conditions, methods)]
     caption = f"Table 5. DTW, CRNN and DTW + CRNN: {_ACCURACY}; {set_label('test')}"
