@@ -50,7 +50,7 @@ def test_offset_and_identity(notes):
 
 
 def test_a_drawn_offset_is_one_for_all_notes_and_another_for_each_recording(notes):
-    condition = Condition("x", offset_s=2.0, offset_within_s=1.0)
+    condition = Condition("x", offset_s=2, offset_within_s=1)  # as YAML gives them
     drawn_s = []
     for seed in range(20):
         moved = perturb(notes, condition, np.random.default_rng(seed))

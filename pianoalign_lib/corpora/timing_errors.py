@@ -105,7 +105,7 @@ def perturb(notes: pd.DataFrame, condition: Condition, rng: np.random.Generator)
         time_s, warped_s = _drift(float(offset_s.max()), condition.drift_percent / 100.0, rng)
         onset_s = np.interp(onset_s, time_s, warped_s)
         offset_s = np.interp(offset_s, time_s, warped_s)
-    shift_s = np.full(len(notes), condition.offset_s)
+    shift_s = np.full(len(notes), float(condition.offset_s))  # YAML has whole numbers
     if condition.offset_within_s:  # unlike a round one, no multiple of a method's frames
         shift_s += condition.offset_within_s * rng.uniform(-1.0, 1.0)
     if condition.note_ms:
