@@ -201,14 +201,13 @@ def test_damaged_scores_are_refused_in_a_line(name: str, tmp_path: Path) -> None
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the last three notes are put into the dying away of the last chord, one figure late",
-)
-def test_a_printed_score_is_right_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slower", [1.0, 1.1])
+def test_a_printed_score_is_right_to_its_end(tmp_path: Path, slower: float) -> None:
+    """The last notes are not put into the dying away of the last chord, which is long here."""
     true = pd.read_csv(EXAMPLES / "true_notes.csv")
     score = tmp_path / "score.musicxml"
-    printed(score, true.assign(onset_s=true["onset_s"] - 0.9, offset_s=true["offset_s"] - 0.9))
+    times = {name: slower * (true[name] - 0.9) for name in ("onset_s", "offset_s")}
+    printed(score, true.assign(**times))
     found_s = np.sort(align(EXAMPLES / "recording.flac", score).notes["onset_s"])
     assert (np.abs(found_s - np.sort(true["onset_s"])) < 0.02).mean() > 0.98
 

@@ -29,6 +29,7 @@ ALL_SHARE = 0.97  # of the probed notes heard: no cheaper jumps are tried
 JUMPS_GAIN = 0.02  # by which notes must be heard better along a course whose jumps are cheaper
 JUMPS_LOSS = 0.02  # by which notes may be heard less well along a course with jumps
 SHORTER, LEAST_S = 0.8, 1.0  # of the recording: a MIDI file that may be a part of it
+LEFT_OUT_S = 1.0  # of the recording, as its last chord dies away, or before the first
 MOSTLY_TWICE = 1.6  # lengths of the MIDI file on a course that has most of it twice
 LEAST_REST = 0.25  # of the notes left out: there may be another reading
 AS_WELL, AS_LONG = 0.2, 0.8  # share heard, and share of the recording, of another reading
@@ -111,16 +112,22 @@ def _best_costs(hearing: Hearing, notes: pd.DataFrame, pace: float) -> Chosen:
         found = other if other.share > found.share + JUMPS_LOSS else found
     longest = SHORTER * hearing.spectra.duration_s / max(length_s(notes), LEAST_S)
     pace = pace if pace < longest else found.course.pace
-    if found.share < 1.0 and 0.0 < pace < longest:
+    if found.share < 1.0 and pace > 0.0:
         other = _heard(hearing, notes, pace, PART)
-        is_part = other.course.audio_s < SHORTER * hearing.spectra.duration_s
-        if is_part and other.value > found.value:
+        is_part = pace < longest and other.course.audio_s < SHORTER * hearing.spectra.duration_s
+        if other.value > found.value and (is_part or _trims(found, other)):
             repeated = found.course.midi_s > MOSTLY_TWICE * length_s(notes)
             found = replace(other, is_repeated=repeated and found.share > LEAST_SHARE)
     if len(found.course.stretches) > 1:
         other = _heard_along(hearing, notes, replace(found.course, last=True))
         found = other if other.share > found.share else found
     return found
+
+
+def _trims(found: Chosen, other: Chosen) -> bool:
+    """Return whether a course has all notes of another one in clearly less of the recording."""
+    shorter = other.course.audio_s < found.course.audio_s - LEFT_OUT_S
+    return shorter and len(other.rows) == len(found.rows)
 
 
 def _heard(hearing: Hearing, notes: pd.DataFrame, pace: float, costs: Costs = DEAR_JUMPS) -> Chosen:
