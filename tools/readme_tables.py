@@ -130,12 +130,10 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 def with_tables(readme: str, tables: dict[str, str]) -> str:
     """Return README's text with each table between ``<!-- name -->`` and ``<!-- end -->``."""
     for name, table in tables.items():
-        pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)"
-        readme, count = re.subn(
-            pattern, lambda found, new=table: found[1] + new + found[2], readme, flags=re.DOTALL
-        )
-        if count != 1:
-            raise SystemExit(f"README.md: {count} places for {name}, not one")
+        places = re.findall(rf"<!-- {name} -->\n.*?<!-- end -->", readme, flags=re.DOTALL)
+        if len(places) != 1:
+            raise SystemExit(f"README.md: {len(places)} places for {name}, not one")
+        readme = readme.replace(places[0], f"<!-- {name} -->\n{table}<!-- end -->")
     return readme
 
 
