@@ -69,3 +69,13 @@ def test_the_table_of_confidence_has_the_sound_where_it_was_measured() -> None:
     assert float(shown.loc[("ENSTDkCl", "all"), "label"]) == 0.0
     assert shown.loc[("test", "all"), "sound"] == "–"
     assert len(shown) == 2 * 5
+
+
+def test_without_a_measured_note_there_are_no_rows_of_the_sound() -> None:
+    found, latency = disklavier()
+    rows = confidence_by_velocity(found, latency.assign(latency_s=np.nan), samples=20)
+    assert set(rows["reference"]) == {"label", "label_calibrated"}
+    table = confidence_table.table10c_confidence(rows)
+    assert set(table.frame()["sound"]) == {"–"}
+    nothing = confidence_by_velocity(found.assign(placed=False), latency)
+    assert not confidence_table.table10c_confidence(nothing).rows

@@ -106,3 +106,18 @@ def test_a_place_that_is_missing_or_there_twice_is_refused() -> None:
     for text in ("nothing", 2 * "<!-- methods -->\n<!-- end -->\n"):
         with pytest.raises(SystemExit, match="places for methods"):
             with_tables(text, new)
+
+
+@pytest.mark.parametrize("corpus", ["demo", "maps"])
+def test_the_confidence_is_worth_what_is_said_of_it(corpus: str) -> None:
+    file = ROOT / "results" / corpus / "confidence_by_velocity.csv"
+    if not file.is_file():
+        pytest.skip(f"{file}: run dvc repro")
+    rows = pd.read_csv(file).set_index(["test_set", "reference", "lower", "upper"])
+    if corpus == "demo":
+        soft = rows.loc[("test", "label", 0, 25)]
+        assert soft["confidence"] - soft["right"] > 0.05
+        return
+    for test_set in ("ENSTDkCl", "ENSTDkAm"):
+        assert rows.loc[(test_set, "sound", 0, 128), "calibration_error"] < 0.05
+        assert rows.loc[(test_set, "measured_label", 0, 128), "calibration_error"] > 0.20

@@ -17,10 +17,12 @@ from .scores import CONDITION
 from .tables import INTERVALS, enough_notes, sorted_sets
 
 _SOUND = (
-    "The confidence is the chance of being within 10 ms of where a note sounds. A label of the "
-    "Disklavier lies before its sound, by another time for each note (table 6c). Measured notes: "
-    "those whose sound could be measured one by one (table 6b), in recordings with at least 20 of "
-    "them; their sound begins when it was measured, less the software pianos' median."
+    "The confidence is the chance of being within 10 ms of where a note sounds, of notes that were "
+    "placed (not those called “not heard”). A label of the Disklavier lies before its sound, by a "
+    "time that differs from note to note (table 6c). Measured: notes whose sound could be measured "
+    "one by one (table 6b), in recordings with at least 20 of them; their sound begins when it was "
+    "measured, less the software pianos' median. Calibration error: mean distance between "
+    "confidence and share right over ten bins, weighted by their notes."
 )
 
 
@@ -28,7 +30,7 @@ def table10c_confidence(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
     """Return what the confidence is worth by velocity, of ``confidence_by_velocity.csv``."""
     key = ["test_set", "reference", "lower", "upper"]
     rows_by = {tuple(row[name] for name in key): row for row in found.to_dict("records")}
-    placed, heard = "notes that were placed", "of these, measured notes"
+    placed, heard = "placed", "placed and measured"
     columns = [
         SET, Column("velocity", "Velocity"),
         Column("n_notes", "Notes", placed), Column("confidence", "Confidence (mean, %)", placed),

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pianoalign_lib.common.errors import PianoAlignError
-from pianoalign_lib.common.labels import TEST_SETS, condition_label, set_label
+from pianoalign_lib.common.labels import condition_label, set_label
 from pianoalign_lib.figures.panels import accuracy, draw_lines, panels
 
 from .classes import KINDS
 from .scores import CONDITION, EXACT, METHODS
+from .tables import LEAST_NOTES, sorted_sets
 
 SHOWN = (*METHODS, EXACT)
 TOLERANCE_MS = 10
@@ -31,8 +32,8 @@ def figure5_by_note(
 
     Takes ``metrics_by_note.csv``; errors are offset-calibrated (each recording's median error
     removed), so that a late label or microphone does not hide where notes are lost. Data: test_set,
-    kind, lower, method (the localizer with the exact MIDI is ``exact``), accuracy (percent) with
-    its interval lo and hi.
+    kind, lower, method (the localizer with the exact MIDI is ``exact``), n_notes (fewer than 20
+    are not drawn), accuracy (percent) with its interval lo and hi.
 
     Raises
     ------
@@ -43,8 +44,8 @@ def figure5_by_note(
     if rows.empty:
         raise PianoAlignError("figure 5: there are no scores by note; run the by_note stage")
     rows = rows.assign(method=rows["method"].where(rows["condition"].eq(CONDITION), EXACT))
-    data = accuracy(rows, tolerance_ms, "test_set", "kind", "lower", "method")
-    sets = [name for name in TEST_SETS if (data["test_set"] == name).any()]
+    data = accuracy(rows, tolerance_ms, "test_set", "kind", "lower", "method", "n_notes")
+    sets = sorted_sets(data)
     size = (11.5, 0.8 + 2.7 * len(sets))
     with panels(*size, rows=len(sets), columns=len(KINDS), sharey=True) as (figure, all_axes):
         places = [(name, kind) for name in sets for kind in KINDS]
@@ -65,7 +66,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, kind: str) -> None:
     edges = KINDS[kind]
     places = {lower: place for place, lower in enumerate(edges[:-1])}
     data = rows.assign(place=rows["lower"].map(places)).sort_values("place")
-    draw_lines(axes, data, "place", SHOWN)
+    draw_lines(axes, data[data["n_notes"] >= LEAST_NOTES], "place", SHOWN)
     labels = [_tick(kind, lower, upper) for lower, upper in pairwise(edges)]
     axes.set_xticks(range(len(labels)), labels)
     axes.set(xlabel=_AXES[kind], xlim=(-0.3, len(labels) - 0.7))

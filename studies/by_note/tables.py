@@ -106,9 +106,9 @@ def _cells(raw: dict | Missing, calibrated: dict | Missing) -> list[Cell]:
 
 
 def sorted_sets(frame: pd.DataFrame) -> list[str]:
-    """Return the test sets of a frame, in the order of the labels."""
-    order = list(TEST_SETS)
-    return sorted(frame["test_set"].unique(), key=lambda name: (order.index(name), name))
+    """Return the test sets of a frame, in the order of the labels, others last."""
+    order = {name: place for place, name in enumerate(TEST_SETS)}
+    return sorted(frame["test_set"].unique(), key=lambda name: (order.get(name, len(order)), name))
 
 
 def _keys(by_note: pd.DataFrame) -> Iterator[tuple[str, str, tuple[str, str, str]]]:
