@@ -121,3 +121,17 @@ def test_the_confidence_is_worth_what_is_said_of_it(corpus: str) -> None:
     for test_set in ("ENSTDkCl", "ENSTDkAm"):
         assert rows.loc[(test_set, "sound", 0, 128), "calibration_error"] < 0.05
         assert rows.loc[(test_set, "measured_label", 0, 128), "calibration_error"] > 0.20
+
+
+def test_soft_and_repeated_notes_are_lost_as_is_said() -> None:
+    file = ROOT / "results" / "demo" / "metrics_by_note.csv"
+    if not file.is_file():
+        pytest.skip(f"{file}: run dvc repro")
+    rows = pd.read_csv(file).query("test_set == 'test' and calibrated")
+    share = rows.set_index(["method", "condition", "kind", "lower"])["acc_10ms"]
+    for method in ("dtw", "crnn", "hybrid", "localizer"):
+        of = share.loc[(method, "note100")]
+        assert of["velocity"].loc[0] < of["velocity"].loc[50]
+        assert of["previous"].loc[0] < of["previous"].loc[0.5]
+        assert of["next"].loc[0] < of["next"].loc[0.5]
+    assert share.loc[("localizer", "exact", "velocity", 0)] > 0.5
