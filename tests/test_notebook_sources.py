@@ -29,6 +29,7 @@ from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.tables.provenance import training_hash
 from pianoalign_lib.tables.tools import TOOLS
+from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.
 INTERACTIVE = {"00_start_here", "07_explore", "08_your_recording", "09_your_method"}
@@ -181,6 +182,7 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
     for method, rows in pd.concat(parts).groupby("method"):
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
+    write_by_note(paths, params)
     write_field(paths)
     write_robustness(paths)
 

@@ -41,6 +41,7 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "predict_crnn_of_demo": NETWORK_ONLY,
     "predict_localizer": (("methods/predict",), ("crnn", "methods/dtw")),
     "metrics": (("scoring/evaluation", "scoring/summary"), ()),
+    "by_note": (("studies/by_note/scores",), ()),
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
     "report": (("report/page",), ()),

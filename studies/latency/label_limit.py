@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring import bootstrap
 from pianoalign_lib.scoring.metrics import EPSILON_S
 
@@ -96,24 +97,29 @@ def scored_by_sound(
         Per test set and method: n_recordings, n_notes, the shares of measured notes within 10 ms
         of their label (label), of their sound (sound), and of the sound within that of the label
         (limit), each with its interval; the share of the other notes of the same recordings within
-        that of their label (others); always after removing each recording's median. Last the rank
-        correlation of a method's errors with the latencies.
+        that of their label (others); all after removing each recording's median, but for label_raw
+        and sound_raw, of which the second takes the software pianos' median for zero (reading
+        "attack"). Last the rank correlation of a method's errors with the latencies.
     """
     kinds = ["label", "sound", "limit"]
     within_s = 0.010 + EPSILON_S
-    heard = enough(latency)[["recording", "note_id", "latency_s"]]
+    heard = enough(latency)
+    software_s = heard.loc[~heard["test_set"].isin(REAL_SETS), "latency_s"]
+    zero_s = software_s.median() if len(software_s) else 0.0
+    heard = heard[["recording", "note_id", "latency_s"]]
     chosen = predictions[predictions["condition"] == condition]
     chosen = chosen[chosen["recording"].isin(heard["recording"])]
     both = chosen.merge(heard, on=["recording", "note_id"], how="left")
     both = both.assign(label=both["onset_s"] - both["onset_true_s"], limit=both["latency_s"])
     both["sound"] = both["label"] - both["limit"]
     both["heard"] = both["limit"].notna()
+    both = both.assign(label_raw=both["label"], sound_raw=both["sound"] + zero_s)
     keys = ["test_set", "method", "recording", "heard"]
     both[kinds] -= both.groupby(keys)[kinds].transform("median")
     rows = []
     for (test_set, method), part in both.groupby(["test_set", "method"], sort=True):
         notes, others = part[part["heard"]], part[~part["heard"]]
-        hits = notes[kinds].abs() <= within_s
+        hits = notes[[*kinds, "label_raw", "sound_raw"]].abs() <= within_s
         rows.append(
             {"test_set": test_set, "method": method}
             | _shares(hits, notes.assign(weight=1.0), samples, seed)
