@@ -43,6 +43,7 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "metrics": (("scoring/evaluation", "scoring/summary"), ()),
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
+    "short_tempo": (("studies/short_tempo/run",), ()),
     "report": (("report/page",), ()),
 }
 

@@ -110,13 +110,19 @@ class Evidence:
         names = [self.trainings(name) if main else [name] for name in methods]
         if missing := [method for method, found in zip(methods, names, strict=True) if not found]:
             raise NoEvidenceError(f"not run: no results of {method_label(missing[0])}")
-        hits, notes = self._sums(scores, [n for each in names for n in each], ms, test_sets, calibrated)
+        hits, notes = self._sums(
+            scores, [n for each in names for n in each], ms, test_sets, calibrated
+        )
+        if len(notes) < 2:
+            raise NoEvidenceError("a single performance gives no interval")
         ends = np.cumsum([len(each) for each in names])[:-1]
         means = np.column_stack([part.mean(axis=1) for part in np.split(hits, ends, axis=1)])
         found = of_performances(means, notes, _STATISTICS[kind], **self.draws)
         spread = self.spread(ms) if kind != GAIN else None
         shares = sum(
-            1 / len(each) for name, each in zip(methods, names, strict=True) if name not in UNTRAINED
+            1 / len(each)
+            for name, each in zip(methods, names, strict=True)
+            if name not in UNTRAINED
         )
         if spread is None or not shares:
             return found
@@ -142,9 +148,7 @@ class Evidence:
         ]
         where = ", ".join(map(set_label, test_sets))
         rows = rows.assign(hits=rows[column] * rows["n_notes"])
-        table = rows.pivot_table(
-            index="performance", columns="method", values=["hits", "n_notes"], aggfunc="sum"
-        )
+        table = rows.groupby(["performance", "method"])[["hits", "n_notes"]].sum().unstack()
         if missing := [name for name in methods if ("hits", name) not in table.columns]:
             raise NoEvidenceError(
                 f"not run: no results of {method_label(missing[0])} for "
@@ -153,8 +157,6 @@ class Evidence:
         notes = table["n_notes"]
         if table.isna().any(axis=None) or not notes.eq(notes[methods[0]], axis=0).all(axis=None):
             raise NoEvidenceError(f"the methods were run on different notes of {where}")
-        if len(table) < 2:
-            raise NoEvidenceError("a single performance gives no interval")
         return table["hits"][list(methods)].to_numpy(), notes[methods[0]].to_numpy()
 
 

@@ -42,8 +42,8 @@ def reaches(evidence: Evidence, *, least: float, paper: float, widest: float) ->
     reasons = {
         AGREES: f"{text}, and the paper's {percent(paper)} lie within our interval.",
         DIRECTION: f"{text}, {size} {percent(paper)}.",
-        UNDECIDED: f"{text}, too near to the limit of {percent(least)} to tell on which side.",
-        CONTRADICTED: f"{text}, clearly less than the limit of {percent(least)}.",
+        UNDECIDED: f"{text}, too near to the limit of {100 * least:g} % to tell on which side.",
+        CONTRADICTED: f"{text}, clearly less than the limit of {100 * least:g} %.",
     }
     p, above = ours.p_value(least), ours.value > least
     same = ours.holds(paper) and hi - lo <= widest
@@ -84,10 +84,10 @@ def no_gain(evidence: Evidence, *, most: float) -> Finding:
     """C5: 200 frames per second gain less than `most` on 100, at 10 ms."""
     found = evidence.difference("crnn_200fps", "crnn")
     gain = f"200 frames per second give {signed_points(found.value)} against 100"
+    change = "a loss" if found.value < 0 else f"a gain of less than {points(most)}"
     reasons = {
         AGREES: f"{gain}, which excludes a gain of {points(most)} and is no clear difference.",
-        DIRECTION: f"{gain}, {'a loss' if found.value < 0 else 'a gain, though a smaller one than '}"
-        f"{'' if found.value < 0 else points(most)}, where the paper has no difference.",
+        DIRECTION: f"{gain}, {change}, where the paper has no difference.",
         UNDECIDED: f"{gain}, but neither a gain of {points(most)} nor its absence is shown, given "
         f"the chance of performances and of trainings ({_trained(evidence, 'crnn', 'crnn_200fps')}"
         ").",
@@ -134,9 +134,7 @@ def gain_on_real(
     found, ratio = (
         evidence.on_real(kind, "hybrid", "dtw", by_sound=by_sound) for kind in (DIFFERENCE, GAIN)
     )
-    hybrid, dtw = (
-        evidence.on_real("first", name, by_sound=by_sound) for name in ("hybrid", "dtw")
-    )
+    hybrid, dtw = (evidence.on_real("first", name, by_sound=by_sound) for name in ("hybrid", "dtw"))
     more, *bounds = (math.exp(value) - 1 for value in (ratio.value, *ratio.interval))
     ours = f"{number('+.0f', [more])} % or {signed_points(found.value)}; {percent(hybrid.value)}"
     interval = (
@@ -147,10 +145,10 @@ def gain_on_real(
         f"DTW + CRNN has {percent(hybrid.value)} of the notes within 10 ms {where} and DTW "
         f"{percent(dtw.value)}: {number('+.0f', [more])} % as a ratio, {signed_points(found.value)}"
     )
-    claim = f"{number('+.0f', [gain])} % and {percent(least)}"
+    claim = f"{number('+.0f', [gain])} % and more than {100 * least:g} %"
     reasons = {
         AGREES: f"{text}, which agrees with {claim}.",
-        DIRECTION: f"{text}; the sizes are not the paper's {claim}, in either reading.",
+        DIRECTION: f"{text}; the sizes are not the paper's {claim}, in either reading of the gain.",
         UNDECIDED: f"{text}, a difference that the choice of performances can make.",
         CONTRADICTED: f"{text}, so DTW alone is better.",
         NOT_TESTABLE: "" if by_sound else _why_not(evidence, least, text),
@@ -221,6 +219,6 @@ def _why_not(evidence: Evidence, least: float, text: str) -> str:
         return ""
     parts = ", ".join(f"{percent(limits[name])} ({set_label(name)})" for name in evidence.real_sets)
     return (
-        f"No aligner can have {percent(least)} of the notes within 10 ms of these labels, since a "
+        f"No aligner can have {100 * least:g} % of the notes within 10 ms of these labels, since a "
         f"perfect one, with every note where it sounds, has {parts}; {text}."
     )

@@ -55,7 +55,9 @@ def cut(
     on from before is heard, but has no note. Notes end with the sound at the latest.
     """
     begin_s = start_s - margin_s
-    first, last = (round(time_s * SAMPLE_RATE) for time_s in (begin_s, start_s + length_s + margin_s))
+    first, last = (
+        round(time_s * SAMPLE_RATE) for time_s in (begin_s, start_s + length_s + margin_s)
+    )
     inside = notes[(notes["onset_s"] >= start_s) & (notes["onset_s"] < start_s + length_s)]
     end_s = (last - first) / SAMPLE_RATE
     begin_s = first / SAMPLE_RATE  # a whole sample

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,13 +50,16 @@ def run_short_tempo(paths: CorpusPaths, params: dict[str, Any], jobs: int = 1) -
             "correct short_tempo.test_set in params.yaml"
         )
     code = [PACKAGE / room for room in ("crnn", "localizer", "methods")]
-    files = sorted(file for top in (*code, Path(__file__).parent) for file in top.rglob("*.py"))
+    files = sorted(file for room in code for file in room.rglob("*.py"))
+    files += [Path(__file__), Path(__file__).with_name("excerpts.py")]
     files += sorted((PACKAGE / "localizer").rglob("*.onnx"))
     files.append(paths.checkpoints / f"{HYBRID_VARIANT}.safetensors")
     kept = [settings, params["crnn"], params["decoding"], *map(sha256_file, files)]
     cache = paths.data / "short_tempo" / digest(kept)
     place_all = partial(_place_all, paths, params, cache)
     notes = pd.concat(side_by_side(place_all, found, jobs, label="short excerpts"))
+    if notes.empty:
+        raise CorpusError(f"{folder}: no recording of '{wanted}' is long enough for an excerpt")
     frame = summarise(notes, **topic(params, "evaluation")["bootstrap"])
     frame.insert(0, "test_set", wanted)
     write_scores(paths.results / FILE, frame)
@@ -79,9 +81,8 @@ def _place_all(
     audio, notes = load_recording(paths.split("eval"), recording)
     chosen = {"margin_s": settings["margin_s"], "least_notes": settings["least_notes"]}
     frames = []
-    for length_s in settings["lengths_s"]:
+    for length_s, count in zip(settings["lengths_s"], settings["excerpts"], strict=True):
         rng = generator(settings["seed"], recording.recording, str(length_s))
-        count = settings["excerpts"][length_s]
         onset_s = notes["onset_s"].to_numpy()
         starts = draw_starts(onset_s, recording.duration_s, length_s, count, rng, **chosen)
         for start_s in starts:

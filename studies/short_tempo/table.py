@@ -49,8 +49,8 @@ def table_short_tempo(
         "The MIDI plays too fast (+) or too slow (−) from the first onset of the excerpt on, where "
         "it is right. The recording is cut a moment before that onset and after the end. A note "
         "that a method loses stays where the input has it.",
-        "DTW has edges to pay for: its path ends at both ends of the cut recording, whose first and "
-        "last sounds have no notes, and the shorter the excerpt, the more of it is edge.",
+        "DTW suffers at the edges: its path must end at both ends of the cut recording, whose "
+        "first and last sounds have no notes, and the shorter the excerpt, the more of it is edge.",
     ]
     caption = (
         "Table 5d. A wrong tempo inside short excerpts: onset error (ms); "
@@ -96,7 +96,9 @@ def figure_short_tempo(
 def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
     whole = _whole(frame)
     tempo = whole.assign(
-        panel="tempo", x=whole["tempo_percent"], median_abs_error_ms=1000 * whole["median_abs_error_s"]
+        panel="tempo",
+        x=whole["tempo_percent"],
+        median_abs_error_ms=1000 * whole["median_abs_error_s"],
     )
     most = frame["tempo_percent"].abs().max()
     parts = frame.drop(whole.index)
