@@ -155,7 +155,8 @@ class Evidence:
                 f"{condition_label(CONDITION)} on {where}"
             )
         notes = table["n_notes"]
-        if table.isna().any(axis=None) or not notes.eq(notes[methods[0]], axis=0).all(axis=None):
+        same = notes.eq(notes[methods[0]], axis=0).to_numpy().all()
+        if table.isna().to_numpy().any() or not same:
             raise NoEvidenceError(f"the methods were run on different notes of {where}")
         return table["hits"][list(methods)].to_numpy(), notes[methods[0]].to_numpy()
 

@@ -170,17 +170,21 @@ def only_crnn_handles(evidence: Evidence, *, half: float) -> Finding:
         f"{percent(at_100[0])} where the untouched input has {percent(at_100[1])}, while the CRNN "
         f"has {percent(crnn.value)} within 10 ms"
     )
+    shown = {
+        "DTW has less than half": dtw.interval[1] < half,
+        "the CRNN has more than half": crnn.interval[0] > half,
+        "DTW does harm": harm.interval[1] < 0,
+    }
+    unclear = [what for what, is_clear in shown.items() if not is_clear]
     reasons = {
         AGREES: f"{text}: DTW is defeated and the CRNN is not.",
-        DIRECTION: f"{text}: the CRNN does better, but that DTW is defeated and the CRNN handles "
-        "the errors is not clear for both.",
+        DIRECTION: f"{text}: the CRNN does better, but it is not clear that {' and that '.join(unclear)}.",
         UNDECIDED: f"{text}, a difference that chance can make.",
         CONTRADICTED: f"{text}: DTW does better.",
     }
     ours = f"input {percent(given.value)}, DTW {percent(dtw.value)}, CRNN {percent(crnn.value)}"
     interval = f"DTW {percent(*dtw.interval)}, CRNN {percent(*crnn.interval)}"
-    size = dtw.interval[1] < half < crnn.interval[0] and harm.interval[1] < 0
-    return Finding(ours, interval, reasons, found.p_value(), found.value > 0, size)
+    return Finding(ours, interval, reasons, found.p_value(), found.value > 0, not unclear)
 
 
 def _networks(evidence: Evidence, found: Finding) -> Finding:

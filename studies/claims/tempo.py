@@ -5,6 +5,8 @@ A *cell* is the mean error of one method at one deviation in excerpts of one len
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from pianoalign_lib.common.labels import method_label
@@ -32,14 +34,28 @@ def lost_to_tempo(
     holds = min(1.0, len(lengths) * min(above.values()))  # at one length or another
     fails = max(below.values())  # at each
     clear = [length for length in lengths if above[length] < level]
-    told = "; ".join(_told(cells, method, lengths) for method in METHODS)
-    seconds = _listed(lengths)
-    text = f"Mean errors in excerpts of {seconds} s, whose length our source does not give, {told}"
+    passing = {
+        method: [
+            length
+            for length in lengths
+            if all(_clearly_above(cell, least_ms, level) for cell in _span(cells, method, length))
+        ]
+        for method in METHODS
+    }
+    told = " and ".join(_told(cells, method, lengths) for method in METHODS)
+    text = (
+        f"In excerpts of {_listed(lengths)} s, whose length our source does not give, the smallest "
+        f"mean errors beyond ±{beyond_percent:g} % are {told}"
+    )
+    halves = ", ".join(
+        f"{method_label(method)} at {_listed(each, 's')}" for method, each in passing.items()
+    )
     reasons = {
-        AGREES: f"{text}: above {least_ms:g} ms for both at every length.",
-        DIRECTION: f"{text}: above {least_ms:g} ms for both at {_listed(clear)} s only.",
-        UNDECIDED: f"{text}: neither clearly above {least_ms:g} ms for both nor clearly not.",
-        CONTRADICTED: f"{text}: at no length above {least_ms:g} ms for both.",
+        AGREES: f"{text}, above {least_ms:g} ms for both at every length.",
+        DIRECTION: f"{text}, above {least_ms:g} ms for both at {_listed(clear)} s only.",
+        UNDECIDED: f"{text}, neither clearly above {least_ms:g} ms for both nor clearly not.",
+        CONTRADICTED: f"{text}, at no length above {least_ms:g} ms for both (clearly above: "
+        f"{halves}).",
     }
     ours, intervals = (_shown(cells, lengths, bounds) for bounds in (False, True))
     p = min(holds, fails)
@@ -75,9 +91,13 @@ def _span(cells: dict, method: str, length: float) -> list[Estimate]:
     return sorted(found, key=lambda cell: cell.value)
 
 
+def _clearly_above(cell: Estimate, least_ms: float, level: float) -> bool:
+    return cell.value > least_ms and cell.p_value(least_ms) < level
+
+
 def _told(cells: dict, method: str, lengths: list[float]) -> str:
     spans = [_span(cells, method, length) for length in lengths]
-    return f"{method_label(method)} at least {_listed([round(s[0].value) for s in spans])} ms"
+    return f"{method_label(method)} {_listed([round(span[0].value) for span in spans])} ms"
 
 
 def _shown(cells: dict, lengths: list[float], bounds: bool) -> str:
@@ -94,6 +114,8 @@ def _shown(cells: dict, lengths: list[float], bounds: bool) -> str:
     return "; ".join(parts) if bounds else f"{'; '.join(parts)} (excerpts of {lengths_s} s)"
 
 
-def _listed(values: list[float]) -> str:
-    *first, last = [f"{value:g}" for value in values] or ["no"]
+def _listed(values: Sequence[float], unit: str = "") -> str:
+    """Return numbers as "1, 2 and 5", with a unit behind the last."""
+    *first, last = [f"{value:g}" for value in values] or ["none"]
+    last += f" {unit}" if unit and values else ""
     return f"{', '.join(first)} and {last}" if first else last

@@ -159,8 +159,9 @@ def summarise(notes: pd.DataFrame, samples: int, seed: int) -> pd.DataFrame:
     (mean_abs_error_se, NaN for a single one), median_abs_error_s, lost_share.
     """
     rows = []
-    for (length_s, percent, method), part in notes.groupby(KEYS, sort=True):
-        key = {"length_s": length_s, "tempo_percent": percent, "method": method}
+    for values, part in notes.groupby(KEYS, sort=True):
+        key = dict(zip(KEYS, values, strict=True))
+        length_s = float(part["length_s"].iloc[0])
         edges = np.linspace(0.0, length_s, BINS + 1)
         spans = [(0.0, length_s), *zip(edges[:-1], edges[1:], strict=True)]
         for since_s, until_s in spans:

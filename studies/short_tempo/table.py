@@ -35,8 +35,9 @@ def table_short_tempo(
         columns.append(Column(f"{method}_mean_ms", "mean", group))
         columns.append(Column(f"{method}_median_ms", "median", group))
     rows: list[list[Cell]] = []
-    for (length_s, percent), part in whole.groupby(["length_s", "tempo_percent"], sort=True):
+    for _, part in whole.groupby(["length_s", "tempo_percent"], sort=True):
         found = {row["method"]: row for row in part.to_dict("records")}
+        length_s, percent = part[["length_s", "tempo_percent"]].iloc[0]
         row: list[Cell] = [Number(length_s), f"{percent:+g}".replace("-", "−").replace("+0", "0")]
         rows.append(row + [cell for name in methods for cell in _cells(found.get(name))])
     sizes = whole.drop_duplicates("length_s").sort_values("length_s")
