@@ -178,7 +178,8 @@ def only_crnn_handles(evidence: Evidence, *, half: float) -> Finding:
     unclear = [what for what, is_clear in shown.items() if not is_clear]
     reasons = {
         AGREES: f"{text}: DTW is defeated and the CRNN is not.",
-        DIRECTION: f"{text}: the CRNN does better, but it is not clear that {' and that '.join(unclear)}.",
+        DIRECTION: f"{text}: the CRNN does better, but it is not clear that "
+        f"{' and that '.join(unclear)}.",
         UNDECIDED: f"{text}, a difference that chance can make.",
         CONTRADICTED: f"{text}: DTW does better.",
     }
