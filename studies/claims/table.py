@@ -73,12 +73,12 @@ def claims_table(
         rows.append([name, claim["claim"], claim["paper"], *shown])
     columns = [
         Column("id", "Id"),
-        Column("claim", "Claim", width="2.4cm"),
-        Column("paper", "Paper", width="1.8cm"),
-        Column("ours", "Ours", width="2.2cm"),
-        Column("interval_95", "95 % interval", width="2.2cm"),
+        Column("claim", "Claim", width="2.2cm"),
+        Column("paper", "Paper", width="1.6cm"),
+        Column("ours", "Ours", width="2cm"),
+        Column("interval_95", "95 % interval", width="2cm"),
         Column("p_holm", "p (Holm)"),
-        Column("verdict", "Verdict", width="1.8cm"),
+        Column("verdict", "Verdict", width="1.6cm"),
         Column("reason", "Reason", width="4.4cm"),
     ]
     own = [
