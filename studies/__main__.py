@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, run, text in (
         ("latency", _latency, "measure how long after its label a note sounds"),
         ("sensitivity", _sensitivity, "score the methods under other readings of the paper"),
+        ("short_tempo", _short_tempo, "score the methods at wrong tempos inside short excerpts"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--corpus", default="maps")
@@ -58,6 +59,12 @@ def _by_note(arguments: Namespace) -> None:
     from .by_note.scores import write_by_note
 
     write_by_note(*corpus_of(arguments))
+
+
+def _short_tempo(arguments: Namespace) -> None:
+    from .short_tempo.run import run_short_tempo
+
+    run_short_tempo(*corpus_of(arguments), arguments.jobs)
 
 
 def _mutations(arguments: Namespace) -> None:

@@ -44,6 +44,7 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "by_note": (("studies/by_note/scores",), ()),
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
+    "short_tempo": (("studies/short_tempo/run",), ()),
     "report": (("report/page",), ()),
 }
 

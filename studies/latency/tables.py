@@ -65,19 +65,6 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
     return _table("label_limit", caption, cells, limits, [*own, *notes])
 
 
-def limit_note(latency: pd.DataFrame) -> str:
-    """Say in a sentence what a perfect aligner reaches at 10 ms on real recordings, raw."""
-    parts = [
-        f"{summary.group_label(row['group'])} {100 * row['share_10ms']:.1f} %"
-        for row in label_limit.limits(latency).to_dict("records")
-        if row["reading"] == "raw" and row["group"] != summary.SOFTWARE
-    ]
-    return (
-        "C7: what a perfect aligner would reach at 10 ms on the notes whose sound could be "
-        f"measured, raw (table 6b): {', '.join(parts)}."
-    )
-
-
 def table_latency(latency: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return median and quartiles of the latency, per group and velocity band."""
     cells: Cells = {
