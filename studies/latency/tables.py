@@ -34,7 +34,7 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
     """Return what a perfect aligner could reach, per group and reading."""
     cells: Cells = {
         Column("group", "Recordings"): _group,
-        Column("reading", "Taken off the latency"): _named(
+        Column("reading", "Subtracted before scoring"): _named(
             "reading", label_limit.READINGS.__getitem__
         ),
         Column("n_recordings", "Rec."): _number("n_recordings"),
@@ -53,8 +53,8 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
         "rows.",
         _CHORDS,
         "Velocity curve: a parabola per recording, fitted to one half of its notes and applied to "
-        "the other. Velocities as in all notes: each measured note counts as often as its "
-        "recording has notes in its band of velocities per measured one.",
+        "the other. Velocities as in all notes: measured notes are weighted, so that each band of "
+        "velocities counts as much as it does among all notes of the recording.",
         _INTERVALS,
     ]
     caption = (
