@@ -21,6 +21,8 @@ export PIANOALIGN_MAPS := $(MAPS)
 export PIANOALIGN_PARTIAL := $(PARTIAL)
 # More options for `dvc repro`: --force computes again what is up to date.
 DVC_FLAGS ?=
+# PART=1 verifies a few recordings only, in minutes.
+PART ?=
 # Processes that run tests side by side.
 WORKERS ?= 2
 
@@ -50,7 +52,7 @@ if [ "$(CORPUS)" = maps ]; then
 fi
 endef
 
-.PHONY: help setup peers repro retrain test lab site clean distclean
+.PHONY: help setup peers repro verify retrain test lab site clean distclean
 
 help:  ## list the targets (default)
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -105,6 +107,11 @@ repro: setup  ## rebuild every table and figure from the shipped checkpoints, th
 	echo
 	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
 	if [ "$(CORPUS)" != maps ]; then echo "MAPS, the paper's data, was skipped: $(GET_MAPS)"; fi
+
+verify: setup  ## compute all results again, compare each number with the committed one, print a receipt
+	@$(ACTIVATE)
+	$(CHECK_MAPS)
+	python -m tools.verify --corpus $(CORPUS) $(if $(PART),--part)
 
 # The commands of the stage `train` of training/dvc.yaml, which is frozen: DVC never runs it by itself.
 retrain: setup  ## train all variants from scratch (resumable), release their checkpoints, rebuild the tables

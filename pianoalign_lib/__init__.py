@@ -13,7 +13,7 @@ alignment_set      many pairs: side by side, going on after a stop, with a summa
 corpora            demo, maps, maestro, asap: recordings with true note tables; timing errors
 crnn               the paper's network: features, training, inference, decoding
 methods            one door to every way of placing notes; predictions
-scoring            metrics, intervals, comparisons, verdicts
+scoring            metrics, intervals, comparisons
 tables, figures    from numbers to what a reader sees
 explore            widgets over what the pipeline predicted
 report             notebooks and their results on one page

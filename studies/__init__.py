@@ -2,6 +2,8 @@
 
 ``sensitivity``: how results move under other readings of the paper. ``latency``: how long after
 its label a note sounds, and what accuracy such labels allow. ``robustness``: scores beside
-performances, and what people do to tempo and structure. Recordings and predictions enter; tables
-and figures for the notebooks leave. ``python -m studies --help`` lists what is measured.
+performances, and what people do to tempo and structure. ``short_tempo``: a wrong tempo inside
+short excerpts. ``claims``: which of the paper's claims the numbers support. Recordings and
+predictions enter; tables and figures for the notebooks leave. ``python -m studies --help`` lists
+what is measured.
 """

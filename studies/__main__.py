@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, run, text in (
         ("latency", _latency, "measure how long after its label a note sounds"),
         ("sensitivity", _sensitivity, "score the methods under other readings of the paper"),
+        ("short_tempo", _short_tempo, "score the methods at wrong tempos inside short excerpts"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--corpus", default="maps")
@@ -24,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--jobs", type=int, default=os.cpu_count() or 1, help="processes side by side"
         )
         command.set_defaults(run=run)
+    command = commands.add_parser("by_note", help="score the methods by velocity and repetition")
+    command.add_argument("--corpus", default="maps")
+    command.set_defaults(run=_by_note)
     command = commands.add_parser("robustness", help="align scores, cuts, repeats, at any tempo")
     command.add_argument("--corpus", default="demo")
     command.add_argument("--jobs", type=int, default=1, help="processes side by side")
@@ -49,6 +53,18 @@ def _sensitivity(arguments: Namespace) -> None:
     from .sensitivity.run import run_sensitivity
 
     run_sensitivity(*corpus_of(arguments), arguments.jobs)
+
+
+def _by_note(arguments: Namespace) -> None:
+    from .by_note.scores import write_by_note
+
+    write_by_note(*corpus_of(arguments))
+
+
+def _short_tempo(arguments: Namespace) -> None:
+    from .short_tempo.run import run_short_tempo
+
+    run_short_tempo(*corpus_of(arguments), arguments.jobs)
 
 
 def _mutations(arguments: Namespace) -> None:

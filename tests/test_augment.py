@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pianoalign_lib.corpora.recordings import notes_path
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
 from training.localizer import augment as steps
+from training.localizer.sources import label_latencies
 
 CLICKS = np.array([16_000, 31_111, 52_345, 75_000])
 
@@ -152,3 +155,15 @@ def test_the_whole_moves_no_attack(notes) -> None:
             before = energy[144] / energy[-1]  # up to 1 ms before the onset
             assert before < 0.25, seed
             assert (energy[208] - energy[144]) / energy[-1] > 0.1, seed  # within 3 ms after
+
+
+def test_the_time_from_label_to_sound_is_measured_on_each_recording(toy_project):
+    """The toy tones sound on their labels; moved by 10 ms, they come that much later."""
+    folder = toy_project.split("train")
+    before_s = label_latencies(folder)
+    assert len(before_s) == 3 and before_s.abs().max() < 0.005
+    for name in before_s.index:
+        notes = pd.read_parquet(notes_path(folder, name))
+        notes.assign(onset_s=notes["onset_s"] - 0.010).to_parquet(notes_path(folder, name))
+    moved_s = label_latencies(folder) - before_s
+    assert moved_s.to_numpy() == pytest.approx(0.010, abs=0.002)

@@ -367,8 +367,34 @@ def test_a_method_that_hears_the_sound_errs_where_the_labels_do(example: pd.Data
         assert crnn["label"] == pytest.approx(limit) and crnn["sound"] == 1
         assert none["label"] == 1 and none["sound"] == pytest.approx(limit)
         assert crnn["correlation"] > 0.97
+        # Without calibrating, the software pianos' median is what a method takes for zero.
+        attack = limits.loc[(group, "attack"), "share_10ms"]
+        assert crnn["sound_raw"] == none["label_raw"] == 1
+        assert none["sound_raw"] == pytest.approx(attack) and crnn["label_raw"] < 1
     # The other notes of "pieces" were not heard and lie on their labels.
     assert rows.loc[("pieces", "crnn"), "others"] == 1
+
+
+def test_scores_by_the_sound_are_those_of_the_table(example: pd.DataFrame) -> None:
+    late = predicted(example, example["latency_s"].fillna(0) + 0.02 * (example["note_id"] % 3 == 0))
+    table = label_limit.scored_by_sound(example, late, samples=20).set_index("test_set")
+    scores = label_limit.scores_by_sound(example, late).set_index("recording")
+    assert scores["calibrated"].all() and (scores["condition"] == "note100").all()
+    assert scores.loc["e_y", "n_notes"] == 40  # the others were not measured
+    assert scores.loc["a_Cl", "acc_10ms"] == pytest.approx(
+        (example["note_id"] % 3 != 0)[:80].mean()
+    )
+    hits = (scores["acc_10ms"] * scores["n_notes"]).groupby(scores["test_set"]).sum()
+    pooled = hits / scores.groupby("test_set")["n_notes"].sum()
+    np.testing.assert_allclose(pooled[table.index], table["sound"])
+
+
+def test_a_perfect_aligner_is_told_by_real_set(example: pd.DataFrame) -> None:
+    found = label_limit.perfect_shares(label_limit.limits(example, samples=20))
+    assert set(found) == set(REAL_SETS)
+    for group, share in found.items():
+        within = example.loc[example["test_set"] == group, "latency_s"].abs() <= 0.01 + 1e-9
+        assert share == pytest.approx(within.mean())
 
 
 # --- Tables and figures -------------------------------------------------------------------------

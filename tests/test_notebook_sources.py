@@ -29,6 +29,7 @@ from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.tables.provenance import training_hash
 from pianoalign_lib.tables.tools import TOOLS
+from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.
 INTERACTIVE = {"00_start_here", "07_explore", "08_your_recording", "09_your_method"}
@@ -181,8 +182,27 @@ def write_predictions(paths: CorpusPaths, params: dict) -> None:
     for method, rows in pd.concat(parts).groupby("method"):
         rows.to_parquet(paths.predictions / f"{method}.parquet")
     write_metrics(paths, params)
+    write_by_note(paths, params)
     write_field(paths)
     write_robustness(paths)
+    write_short_tempo(paths)
+
+
+def write_short_tempo(paths: CorpusPaths) -> None:
+    """Write ``short_tempo.csv``: two lengths, whole and in halves, with made-up errors."""
+    rows = [
+        {
+            "test_set": "test", "length_s": length_s, "tempo_percent": percent, "method": method,
+            "since_s": since_s, "until_s": until_s, "n_excerpts": 4, "n_performances": 2,
+            "n_notes": 40, "mean_abs_error_s": 0.05 * length_s, "mean_abs_error_se": 0.001,
+            "median_abs_error_s": 0.03 * length_s, "lost_share": 0.0,
+        }
+        for method in ("none", "dtw", "crnn", "hybrid", "localizer")
+        for length_s in (1.0, 2.0)
+        for percent in (-10, 0, 10)
+        for since_s, until_s in ((0.0, length_s), (0.0, length_s / 2), (length_s / 2, length_s))
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(paths.results / "short_tempo.csv", index=False)
 
 
 def write_robustness(paths: CorpusPaths) -> None:

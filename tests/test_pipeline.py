@@ -41,8 +41,10 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "predict_crnn_of_demo": NETWORK_ONLY,
     "predict_localizer": (("methods/predict",), ("crnn", "methods/dtw")),
     "metrics": (("scoring/evaluation", "scoring/summary"), ()),
+    "by_note": (("studies/by_note/scores",), ()),
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
+    "short_tempo": (("studies/short_tempo/run",), ()),
     "report": (("report/page",), ()),
 }
 

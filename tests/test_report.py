@@ -12,10 +12,8 @@ import pytest
 from conftest import ROOT
 
 from pianoalign_lib.common.errors import ConfigError, PianoAlignError
-from pianoalign_lib.common.html_page import BADGES
 from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.page import build_report, markdown_tables
-from pianoalign_lib.scoring.verdicts import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED
 from pianoalign_lib.tables.model import Column, Missing, Number, Percent, Table
 from pianoalign_lib.tables.provenance import write_table
 
@@ -53,10 +51,10 @@ def scores(name: str) -> Table:
 def claims() -> Table:
     columns = [Column("id", "Id"), Column("verdict", "Verdict"), Column("reason", "Reason")]
     rows = [
-        ["C1", REPRODUCED, "the interval includes the paper's value, " * 3],
-        ["C2", NOT_REPRODUCED, "below"],
-        ["C3", NOT_TESTABLE, "no real recordings"],
-        ["C4", REPRODUCED, "above"],
+        ["C1", "in direction only", "the interval includes the paper's value, " * 3],
+        ["C2", "contradicted", "below"],
+        ["C3", "not decided", "no real recordings"],
+        ["C4", "in direction only", "above"],
     ]
     return Table("claims", "The paper's claims, tested on this corpus", columns, rows)
 
@@ -172,7 +170,7 @@ def test_cells_headers_and_verdicts_are_those_of_the_tables(project: Path) -> No
     badges = [a["class"] for a in page.all("span") if "class" in a]
     assert badges == ["badge good", "badge bad", "badge open", "badge good"]
     shown = " ".join(text for _, text in page.texts)
-    assert "4 claims: 2 reproduced, 1 not reproduced, 1 not testable here" in shown
+    assert "claims: 2 in direction only, 1 contradicted, 1 not decided" in shown
     assert "crnn 12345678" in shown
 
 
@@ -272,7 +270,3 @@ def test_large_svg_is_replaced_by_its_png(project: Path) -> None:
     (figures / "figure2_pianorolls.png").write_bytes(b"\x89PNG")
     text = build_report("demo", root=project).read_text()
     assert f"data:image/png;base64,{base64.b64encode(bytes([0x89]) + b'PNG').decode()}" in text
-
-
-def test_every_verdict_has_its_badge() -> None:
-    assert set(BADGES) == {REPRODUCED, NOT_REPRODUCED, NOT_TESTABLE}

@@ -3,6 +3,7 @@ learns."""
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -186,3 +187,28 @@ def test_bad_settings_and_a_corrupt_resume_file_are_one_clear_error(toy_project)
     resume.write_bytes(b"half a file")
     with pytest.raises(CorpusError, match="cannot resume"):
         _train(toy_project)
+
+
+def test_a_run_is_not_continued_in_another_precision(toy_project, monkeypatch):
+    """Half of a training in bfloat16 and half in float32 is neither, and no seed repeats it."""
+    begun_in_bfloat16 = not training._bfloat16_is_fast()
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_bfloat16_is_fast", lambda: begun_in_bfloat16)
+        _train(toy_project)
+    with pytest.raises(CorpusError, match="was begun in (bfloat16|float32), this machine trains"):
+        _train(toy_project)
+    next((toy_project.data / "resume").iterdir()).unlink()
+    _train(toy_project)
+
+
+def test_a_pickle_never_runs_code(repository):
+    """Every torch.load, of our own files too, reads weights only."""
+    calls = []
+    for path in sorted(repository.rglob("*.py")):
+        if ".venv" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                safe = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                calls.append((path.name, safe.get("weights_only")))
+    assert len(calls) >= 3 and {kind for _, kind in calls} == {"True"}, calls

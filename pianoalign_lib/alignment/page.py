@@ -93,8 +93,8 @@ def _to_check(notes: pd.DataFrame, provenance: list[str]) -> ShownTable | str:
     if doubtful.empty:
         return "None: every piano note was heard."
     remarks = [
-        "Confidence: the chance that the onset is right within 10 ms; of a note that was not "
-        "heard, the chance that it was not played."
+        "Confidence: the chance that the onset is within 10 ms of the sound; of a note that was "
+        "not heard, the chance that it was not played."
     ]
     if len(doubtful) > MOST_ROWS:
         remarks.append(f"The first {MOST_ROWS} of {len(doubtful):,}; the table of notes has all.")

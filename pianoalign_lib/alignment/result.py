@@ -51,8 +51,8 @@ class Alignment:
             Onset in the file; onset and end in the recording; by how much the onset moved. Notes
             from before the recording have negative times.
         confidence
-            Calibrated chance that the onset is right within 10 ms (of "not heard": that the note
-            was not played); NaN where the method gives none.
+            Calibrated chance that the onset is within 10 ms of the sound (of "not heard": that the
+            note was not played); NaN where the method gives none.
         status
             "aligned"; "uncertain": at the likeliest place, to be checked; "not heard": probably not
             played, moved as its neighbours are; "outside": no piano note (drums, or beyond the 88

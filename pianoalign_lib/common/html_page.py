@@ -13,7 +13,14 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 # Texts that a table shows as a verdict, each with its CSS class.
-BADGES = {"reproduced": "good", "not reproduced": "bad", "not testable here": "open"}
+BADGES = {
+    "agrees in direction and size": "good",
+    "in direction only": "good",
+    "not decided": "open",
+    "not decided (one training)": "open",
+    "contradicted": "bad",
+    "not testable with these data": "open",
+}
 LONG_CELL = 60  # characters; a table with such a cell is prose and never gets narrow
 _UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|%)(?!\w))")
 

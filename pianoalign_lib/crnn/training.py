@@ -97,7 +97,7 @@ class TrainingState:
         self.optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         self.history: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
-        self._autocast = _bfloat16_is_fast()
+        self.precision = "bfloat16" if _bfloat16_is_fast() else "float32"
 
     @property
     def finished(self) -> bool:
@@ -107,7 +107,13 @@ class TrainingState:
         return len(losses) >= self.config.epochs or stale >= self.config.patience
 
     def load(self, path: Path) -> None:
-        """Continue from a saved state of the same run, if there is one."""
+        """Continue from a saved state of the same run, if there is one.
+
+        Raises
+        ------
+        CorpusError
+            If it is corrupt, or was trained in another precision than this machine would go on in.
+        """
         if not path.is_file():
             return
         try:
@@ -115,9 +121,15 @@ class TrainingState:
             self.model.load_state_dict(saved["model"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.history, self.best = saved["history"], saved["best"]
+            precision = saved.get("precision", self.precision)  # older ones do not say
         except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
             reason = str(error).splitlines()[0]
             raise CorpusError(f"{path}: cannot resume from it ({reason}); delete it") from error
+        if precision != self.precision:
+            raise CorpusError(
+                f"{path}: was begun in {precision}, this machine trains in {self.precision}; go on "
+                "where it was begun, or delete it to train from the start"
+            )
         log.info("%s: going on after epoch %d", self.variant.name, len(self.history))
 
     def save(self, path: Path) -> None:
@@ -129,6 +141,7 @@ class TrainingState:
                     "optimizer": self.optimizer.state_dict(),
                     "history": self.history,
                     "best": self.best,
+                    "precision": self.precision,
                 },
                 temporary,
             )
@@ -180,7 +193,8 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = group["speed"] * self._rate(step)
         roll, spectrum, target = (torch.from_numpy(part).to(self.device) for part in batch)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
+        mixed = self.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             logits = self.model(roll, spectrum)
         loss = bce(logits.float(), target)
         if not torch.isfinite(loss):

@@ -134,7 +134,7 @@ def _intro(corpus: str, claims: ShownTable) -> list[str]:
         "A reproduction of Murgul et al., arXiv 2506.22237: a network that moves the notes of a "
         "loosely timed MIDI file to where a recording has them, compared with dynamic time warping "
         "(DTW).",
-        f"Of the paper’s {len(verdicts)} claims: {counts}. Accuracy is the share of notes whose "
+        f"The paper’s claims: {counts}. Accuracy is the share of notes whose "
         "onset lies within a tolerance of the true one; square brackets hold a 95 % interval.",
         Markup("Corpora: {}.").format(Markup(" · ").join(corpora)),
     ]

@@ -14,12 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring import bootstrap
 from pianoalign_lib.scoring.metrics import EPSILON_S
 
 from .summary import SOFTWARE, enough, grouped, rank_correlation
 
 TOLERANCES_MS = (5, 10, 25, 50)
+KINDS = ["label", "sound", "limit"]
+WITHIN_S = 0.010 + EPSILON_S
 # What is taken off the latencies before they are compared with a tolerance.
 READINGS = {
     "raw": "nothing (raw)",
@@ -96,31 +99,68 @@ def scored_by_sound(
         Per test set and method: n_recordings, n_notes, the shares of measured notes within 10 ms
         of their label (label), of their sound (sound), and of the sound within that of the label
         (limit), each with its interval; the share of the other notes of the same recordings within
-        that of their label (others); always after removing each recording's median. Last the rank
-        correlation of a method's errors with the latencies.
+        that of their label (others); all after removing each recording's median, but for label_raw
+        and sound_raw, of which the second takes the software pianos' median for zero (reading
+        "attack"). Last the rank correlation of a method's errors with the latencies.
     """
-    kinds = ["label", "sound", "limit"]
-    within_s = 0.010 + EPSILON_S
-    heard = enough(latency)[["recording", "note_id", "latency_s"]]
+    both = errors_by_sound(latency, predictions, condition)
+    rows = []
+    for (test_set, method), part in both.groupby(["test_set", "method"], sort=True):
+        notes, others = part[part["heard"]], part[~part["heard"]]
+        hits = notes[[*KINDS, "label_raw", "sound_raw"]].abs() <= WITHIN_S
+        rows.append(
+            {"test_set": test_set, "method": method}
+            | _shares(hits, notes.assign(weight=1.0), samples, seed)
+            | {"others": float((others["label"].abs() <= WITHIN_S).mean())}  # NaN: there are none
+            | {"correlation": rank_correlation(notes["label"], notes["limit"])}
+        )
+    return pd.DataFrame(rows)
+
+
+def errors_by_sound(
+    latency: pd.DataFrame, predictions: pd.DataFrame, condition: str = "note100"
+) -> pd.DataFrame:
+    """Return the predictions of recordings with enough measured notes, with errors in seconds.
+
+    Columns added: heard (measured), label (error against the label), limit (the sound's), sound
+    (error against the sound), each after removing the recording's median over notes alike; and
+    label_raw and sound_raw without that, where the software pianos' median is the sound's zero.
+    """
+    heard = enough(latency)
+    software_s = heard.loc[~heard["test_set"].isin(REAL_SETS), "latency_s"]
+    zero_s = software_s.median() if len(software_s) else 0.0
+    heard = heard[["recording", "note_id", "latency_s"]]
     chosen = predictions[predictions["condition"] == condition]
     chosen = chosen[chosen["recording"].isin(heard["recording"])]
     both = chosen.merge(heard, on=["recording", "note_id"], how="left")
     both = both.assign(label=both["onset_s"] - both["onset_true_s"], limit=both["latency_s"])
     both["sound"] = both["label"] - both["limit"]
     both["heard"] = both["limit"].notna()
+    both = both.assign(label_raw=both["label"], sound_raw=both["sound"] + zero_s)
     keys = ["test_set", "method", "recording", "heard"]
-    both[kinds] -= both.groupby(keys)[kinds].transform("median")
-    rows = []
-    for (test_set, method), part in both.groupby(["test_set", "method"], sort=True):
-        notes, others = part[part["heard"]], part[~part["heard"]]
-        hits = notes[kinds].abs() <= within_s
-        rows.append(
-            {"test_set": test_set, "method": method}
-            | _shares(hits, notes.assign(weight=1.0), samples, seed)
-            | {"others": float((others["label"].abs() <= within_s).mean())}  # NaN: there are none
-            | {"correlation": rank_correlation(notes["label"], notes["limit"])}
-        )
-    return pd.DataFrame(rows)
+    both[KINDS] -= both.groupby(keys)[KINDS].transform("median")
+    return both
+
+
+def scores_by_sound(
+    latency: pd.DataFrame, predictions: pd.DataFrame, condition: str = "note100"
+) -> pd.DataFrame:
+    """Score every recording against the measured sound, in the form of the scores by labels.
+
+    Columns: test_set, method, condition, calibrated (always), recording, performance, n_notes
+    (measured ones) and acc_10ms.
+    """
+    both = errors_by_sound(latency, predictions, condition)
+    heard = both[both["heard"]].assign(acc_10ms=lambda rows: rows["sound"].abs() <= WITHIN_S)
+    keys = ["test_set", "method", "condition", "recording", "performance"]
+    found = heard.groupby(keys)["acc_10ms"].agg(n_notes="size", acc_10ms="mean")
+    return found.reset_index().assign(calibrated=True)
+
+
+def perfect_shares(limits: pd.DataFrame) -> dict[str, float]:
+    """Return what a perfect aligner has within 10 ms of the labels, raw, by real test set."""
+    raw = limits[(limits["reading"] == "raw") & (limits["group"].astype(str) != SOFTWARE)]
+    return dict(zip(raw["group"].astype(str), raw["share_10ms"], strict=True))
 
 
 def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""``python -m training.localizer prepare | train | release``, in the project's folder."""
+"""``python -m training.localizer prepare | latency | train | release``, in the project's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pianoalign_lib.cli import run_command
 from pianoalign_lib.common.config import corpus_paths, load_params
 
 from .release import release_localizer
-from .sources import build_sources
+from .sources import build_sources, label_latencies
 from .training import train_localizer
 
 
@@ -18,6 +18,14 @@ def _prepare(arguments: argparse.Namespace) -> None:
     root = corpus_paths("demo").root
     params = load_params(root)
     build_sources(root, params, params["localizer"]["share"], arguments.jobs)
+
+
+def _latency(arguments: argparse.Namespace) -> None:
+    """Say where ``label_latency_ms`` of ``params.yaml`` comes from."""
+    folder = corpus_paths(arguments.corpus).split("train")
+    latency_ms = 1000 * label_latencies(folder)
+    lowest, middle, highest = latency_ms.quantile([0, 0.5, 1])
+    print(f"{len(latency_ms)} recordings: median {middle:.1f} ms, {lowest:.1f} to {highest:.1f} ms")
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -37,6 +45,9 @@ def main() -> int:
     prepare = steps.add_parser("prepare", help="augment recordings, compute spectra")
     prepare.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     prepare.set_defaults(run=_prepare)
+    latency = steps.add_parser("latency", help="measure how long after its label a note sounds")
+    latency.add_argument("--corpus", default="maps")
+    latency.set_defaults(run=_latency)
     for name, run, text in (
         ("train", _train, "train one network; goes on after a stop"),
         ("release", _release, "calibrate one network and write its ONNX file"),

@@ -124,6 +124,19 @@ def even_latency(audio: np.ndarray, notes: pd.DataFrame, latency_s: float) -> pd
     )
 
 
+def label_latencies(folder: Path) -> pd.Series:
+    """Return each training recording's median time from label to sound, in seconds.
+
+    Of a part's folder; recordings without a note that can be measured are left out. The median of
+    MAPS's is ``label_latency_ms`` of ``params.yaml``.
+    """
+    found = {}
+    for recording in read_index(folder, split="train"):
+        audio, notes = load_recording(folder, recording)
+        found[recording.recording] = note_latency(audio, notes)["latency_s"].median()
+    return pd.Series(found).dropna()
+
+
 def load_sources(
     root: Path, params: dict[str, Any], role: str, corpora: Iterable[str], augmented: bool
 ) -> list[Source]:

@@ -1,0 +1,154 @@
+"""Tables 10 and 10b: where each method loses its notes; rows of :mod:`.scores`, looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+
+from pianoalign_lib.common.labels import TEST_SETS, condition_label
+from pianoalign_lib.tables.columns import METHOD, SET, cell_of
+from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
+
+from .classes import GAPS_S, VELOCITIES, class_label
+from .scores import CONDITION, EXACT, METHODS
+
+LEAST_NOTES = 20
+_FEW = Missing("–", f"fewer than {LEAST_NOTES} such notes")
+_CALIBRATED = (
+    "Offset-calibrated: after removing each recording's median error, taken over all its notes. "
+    "Spread: between the quartiles of the offset-calibrated errors."
+)
+INTERVALS = (
+    "In brackets: 95 % bootstrap interval over the recordings that have such notes (not over "
+    "training runs)."
+)
+_EXACT = (
+    "Localizer, exact MIDI: the input has no timing error; what is lost then is lost by what is "
+    "heard. Where its notes are fewer, it was run on fewer recordings."
+)
+_GAPS = (
+    "Time from a note's true onset to that of the note before, or after, on the same key of the "
+    "same recording; other keys, as in a chord, do not count."
+)
+
+
+def table10_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+    """Return every method's accuracy and spread by velocity, on every test set.
+
+    Parameters
+    ----------
+    by_note : DataFrame
+        ``metrics_by_note.csv``.
+    """
+    find = _finder(by_note)
+    columns = [
+        SET, METHOD, Column("velocity", "Velocity"), *_columns("", ""),
+        Column("bias_ms", "Median error, raw (ms)"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for test_set, method, key in _keys(by_note):
+        for lower, upper in pairwise(VELOCITIES):
+            raw, calibrated = (find(*key, each, "velocity", lower) for each in (False, True))
+            bias = cell_of(raw, lambda row: Number(1000 * row["bias_s"], 1))
+            label = class_label("velocity", lower, upper)
+            rows.append([test_set, method, label, *_cells(raw, calibrated), bias])
+    caption = f"Table 10. {_CAPTION} by velocity: {_WHAT}"
+    own = [_CALIBRATED, *_exact_note(by_note), INTERVALS]
+    return Table("table10_velocity", caption, columns, rows, [*own, *notes])
+
+
+def table10b_repetition(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+    """Return the same by the time since, and until, the neighbours on the same key."""
+    find = _finder(by_note)
+    columns = [
+        SET, METHOD, Column("gap", "Time on the key"),
+        *_columns("previous_", "since the note before"), *_columns("next_", "until the note after"),
+    ]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for test_set, method, key in _keys(by_note):
+        for lower, upper in pairwise(GAPS_S):
+            row: list[Cell] = [test_set, method, class_label("previous", lower, upper)]
+            for kind in ("previous", "next"):
+                row += _cells(*(find(*key, each, kind, lower) for each in (False, True)))
+            rows.append(row)
+    caption = f"Table 10b. {_CAPTION} by repetition of a key: {_WHAT}"
+    own = [_GAPS, _CALIBRATED, *_exact_note(by_note), INTERVALS]
+    return Table("table10b_repetition", caption, columns, rows, [*own, *notes])
+
+
+_CAPTION = "Where each method loses its notes,"
+_WHAT = f"notes within a tolerance (%); {condition_label(CONDITION)}"
+
+
+def _columns(prefix: str, group: str) -> list[Column]:
+    return [
+        Column(f"{prefix}n_notes", "Notes", group),
+        Column(f"{prefix}raw_10ms", "10 ms", group, interval=True),
+        Column(f"{prefix}raw_50ms", "50 ms", group),
+        Column(f"{prefix}calibrated_10ms", "10 ms, calibrated", group, interval=True),
+        Column(f"{prefix}calibrated_50ms", "50 ms, calibrated", group),
+        Column(f"{prefix}spread_ms", "Spread (ms)", group),
+    ]
+
+
+def _cells(raw: dict | Missing, calibrated: dict | Missing) -> list[Cell]:
+    return [
+        cell_of(raw, _notes),
+        cell_of(raw, _percent(10)),
+        cell_of(raw, lambda row: Percent(row["acc_50ms"])),
+        cell_of(calibrated, _percent(10)),
+        cell_of(calibrated, lambda row: Percent(row["acc_50ms"])),
+        cell_of(calibrated, lambda row: Number(1000 * row["spread_s"], 1)),
+    ]
+
+
+def sorted_sets(frame: pd.DataFrame) -> list[str]:
+    """Return the test sets of a frame, in the order of the labels, others last."""
+    order = {name: place for place, name in enumerate(TEST_SETS)}
+    return sorted(frame["test_set"].unique(), key=lambda name: (order.get(name, len(order)), name))
+
+
+def _keys(by_note: pd.DataFrame) -> Iterator[tuple[str, str, tuple[str, str, str]]]:
+    """Yield test set, name of the method to print, and the key of its scores, in order."""
+    ran = set(by_note[["test_set", "method", "condition"]].itertuples(index=False, name=None))
+    for test_set in sorted_sets(by_note):
+        for method in METHODS:
+            yield test_set, method, (test_set, method, CONDITION)
+        exact = (test_set, METHODS[-1], EXACT)
+        if exact in ran:
+            yield test_set, EXACT, exact
+
+
+def _finder(by_note: pd.DataFrame) -> Callable[..., dict | Missing]:
+    """Return a function from test set, method, condition, calibrated, kind and lower to scores."""
+    names = ["test_set", "method", "condition", "calibrated", "kind", "lower"]
+    rows = {tuple(row[name] for name in names): row for row in by_note.to_dict("records")}
+    ran = {key[:3] for key in rows}
+
+    def find(*key: Any) -> dict | Missing:
+        if key[:3] not in ran:
+            return Missing("not run", "no predictions of this method here")
+        return enough_notes(rows.get(key))
+
+    return find
+
+
+def enough_notes(row: dict | None) -> dict | Missing:
+    """Return scores of a class, or a cell that says that there are too few such notes."""
+    return _FEW if row is None or row["n_notes"] < LEAST_NOTES else row
+
+
+def _percent(ms: int) -> Callable[[dict], Cell]:
+    name = f"acc_{ms}ms"
+    return lambda row: Percent(row[name], row[f"{name}_lo"], row[f"{name}_hi"])
+
+
+def _notes(row: dict) -> Cell:
+    return Number(row["n_notes"])
+
+
+def _exact_note(by_note: pd.DataFrame) -> list[str]:
+    return [_EXACT] * bool(by_note["condition"].eq(EXACT).any())

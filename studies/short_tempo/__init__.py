@@ -1,0 +1,1 @@
+"""A wrong tempo inside short excerpts, counted from their first onset: who can follow it (C8)?"""

@@ -1,0 +1,137 @@
+"""README's tables of accuracies, and what it says beside them, against the committed results."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from tools.readme_tables import tables, with_tables
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TWIN, TESTED = "chpn_op10_e01_AkPnCGdD", "chpn-e01_ENSTDkCl"
+# Said once, and not true.
+TAKEN_BACK = ("was tuned on other pianos", "were tuned on other pianos", "any result was known")
+
+
+def rows_of(name: str) -> list[list[str]]:
+    """Return the cells of one of README's two tables, a label for every row."""
+    (text,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", README, re.DOTALL)
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    for before, row in zip(rows[1:], rows[2:], strict=False):
+        if row[0] == "calibrated":
+            row.insert(0, before[0])
+    return rows
+
+
+def accuracy(file: str, test_set: str, method: str, calibrated: bool, ms: int = 10) -> list[float]:
+    """Return accuracy and bounds of a row of a file of scores, in percent, by pandas alone."""
+    scores = pd.read_csv(ROOT / "results" / file)
+    key = {"test_set": test_set, "method": method, "condition": "note100"}
+    for column, value in key.items():
+        scores = scores[scores[column] == value]
+    (row,) = scores[scores["calibrated"].astype(bool) == calibrated].to_dict("records")
+    return [100 * row[f"acc_{ms}ms{end}"] for end in ("", "_lo", "_hi")]
+
+
+def test_both_tables_are_as_generated() -> None:
+    assert with_tables(README, tables(ROOT)) == README, "run python -m tools.readme_tables"
+
+
+@pytest.mark.parametrize(
+    ("table", "file", "label", "calibrated", "column", "key"),
+    [
+        ("methods", "maps/metrics.csv", "**pianoalign**", True, 4, ("ENSTDkAm", "localizer")),
+        ("methods", "maps/metrics.csv", "CRNN (paper)", False, 3, ("ENSTDkCl", "crnn")),
+        ("methods", "demo/metrics.csv", "DTW (Sync Toolbox)", False, 5, ("test", "dtw")),
+        ("tools", "maps/field.csv", "Transkun + matching", True, 3, ("disklavier", "transkun")),
+        ("tools", "demo/field.csv", "**pianoalign**", False, 4, ("test", "localizer")),
+    ],
+)
+def test_a_cell_is_the_one_of_its_row_and_column(
+    table: str, file: str, label: str, calibrated: bool, column: int, key: tuple[str, str]
+) -> None:
+    kind = "calibrated" if calibrated else "raw"
+    (row,) = [row for row in rows_of(table) if row[:2] == [label, kind]]
+    shown = [float(number) for number in re.findall(r"[\d.]+", row[column])]
+    expected = [value for ms in (10, 50) for value in accuracy(file, *key, calibrated, ms)]
+    assert shown == pytest.approx(expected, abs=0.051)
+
+
+def test_all_real_recordings_are_counted_close_and_ambient_apart() -> None:
+    head = rows_of("methods")[0]
+    index = pd.read_csv(ROOT / "results" / "maps" / "corpus.csv")
+    for test_set, header in (("ENSTDkCl", "close"), ("ENSTDkAm", "ambient")):
+        tested = index[index["test_set"] == test_set]
+        (cell,) = [cell for cell in head if header in cell]
+        assert f"{len(tested)} recordings, {tested['n_notes'].sum():,} notes" in cell
+    assert len(index[index["test_set"].isin(["ENSTDkCl", "ENSTDkAm"])]) == 33
+
+
+def test_who_is_ahead_on_demo_is_said_as_it_is() -> None:
+    ours, other = (
+        accuracy("demo/field.csv", "test", name, True)[0] for name in ("localizer", "transkun")
+    )
+    assert ("On `demo`, calibrated, Transkun is ahead." in README) == (other > ours)
+    assert f"{ours - other:+.1f}.\n<!-- end -->".replace("-", "−", 1) in README
+
+
+def test_a_test_piece_that_was_trained_on_is_named_as_long_as_it_was() -> None:
+    index = pd.read_csv(ROOT / "checkpoints" / "maps" / "recordings.csv")
+    trained = index.loc[index["split"] == "train", "recording"].str.endswith(TWIN).any()
+    assert (f"`{TWIN}`" in README and f"`{TESTED}`" in README) == trained
+
+
+def test_what_was_taken_back_stands_nowhere() -> None:
+    files = [ROOT / "README.md", *(ROOT / "benchmarks").rglob("*.py")]
+    files += [*(ROOT / "pianoalign_lib").rglob("*.py"), *(ROOT / "studies").rglob("*.py")]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+    for file in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        texts[file.name] = "".join("".join(cell["source"]) for cell in cells)
+    assert len(texts) > 100
+    for name, text in texts.items():
+        plain = " ".join(text.split())
+        assert not [claim for claim in TAKEN_BACK if claim in plain], name
+
+
+def test_a_place_that_is_missing_or_there_twice_is_refused() -> None:
+    new = {"methods": "| a |\n"}
+    assert with_tables("<!-- methods -->\nold\n<!-- end -->\nrest", new) == (
+        "<!-- methods -->\n| a |\n<!-- end -->\nrest"
+    )
+    for text in ("nothing", 2 * "<!-- methods -->\n<!-- end -->\n"):
+        with pytest.raises(SystemExit, match="places for methods"):
+            with_tables(text, new)
+
+
+@pytest.mark.parametrize("corpus", ["demo", "maps"])
+def test_the_confidence_is_worth_what_is_said_of_it(corpus: str) -> None:
+    file = ROOT / "results" / corpus / "confidence_by_velocity.csv"
+    if not file.is_file():
+        pytest.skip(f"{file}: run dvc repro")
+    rows = pd.read_csv(file).set_index(["test_set", "reference", "lower", "upper"])
+    if corpus == "demo":
+        soft = rows.loc[("test", "label", 0, 25)]
+        assert soft["confidence"] - soft["right"] > 0.05
+        return
+    for test_set in ("ENSTDkCl", "ENSTDkAm"):
+        assert rows.loc[(test_set, "sound", 0, 128), "calibration_error"] < 0.05
+        assert rows.loc[(test_set, "measured_label", 0, 128), "calibration_error"] > 0.20
+
+
+def test_soft_and_repeated_notes_are_lost_as_is_said() -> None:
+    file = ROOT / "results" / "demo" / "metrics_by_note.csv"
+    if not file.is_file():
+        pytest.skip(f"{file}: run dvc repro")
+    rows = pd.read_csv(file).query("test_set == 'test' and calibrated")
+    share = rows.set_index(["method", "condition", "kind", "lower"])["acc_10ms"]
+    for method in ("dtw", "crnn", "hybrid", "localizer"):
+        of = share.loc[(method, "note100")]
+        assert of["velocity"].loc[0] < of["velocity"].loc[50]
+        assert of["previous"].loc[0] < of["previous"].loc[0.5]
+        assert of["next"].loc[0] < of["next"].loc[0.5]
+    assert share.loc[("localizer", "exact", "velocity", 0)] > 0.5
