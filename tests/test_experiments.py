@@ -1,4 +1,4 @@
-"""``dvc exp run`` on a small project: one variant is trained, measured, and shown beside the other."""
+"""``dvc exp run`` on a small project: one variant is trained, measured and shown."""
 
 from __future__ import annotations
 
