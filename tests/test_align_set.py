@@ -209,10 +209,10 @@ def test_choices_are_checked_before_the_work(data: Path, tmp_path: Path, capsys)
 # --- stops and deaths -----------------------------------------------------------------------------
 
 
-def start(data: Path, out: Path) -> subprocess.Popen:
+def start(data: Path, out: Path, workers: int = 1) -> subprocess.Popen:
     command = [sys.executable, "-m", "pianoalign_lib", "align-set", data / "pairs.csv"]
     return subprocess.Popen(
-        [*map(str, command), "--out", str(out), *ALONE],
+        [*map(str, command), "--out", str(out), "--workers", str(workers)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -256,6 +256,29 @@ def test_killed_at_random_moments_it_ends_the_same(
         sorted(path.relative_to(each) for path in each.rglob("*")) for each in (out, reference)
     )
     assert names == expected
+
+
+def test_a_worker_of_dask_that_is_killed_loses_no_finished_pair(
+    data: Path, reference: Path, tmp_path: Path
+) -> None:
+    """The run goes on by itself: another worker comes, and takes the pair that was begun."""
+    psutil = pytest.importorskip("psutil")
+    pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    process = start(data, out, workers=2)
+    wait_for_records(out, 1)
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.json")}
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    assert len(workers) == 2
+    for worker in workers:  # whichever of them has the pair that is finished, and not yet told
+        worker.kill()
+    assert process.poll() is None and not (out / "summary.csv").exists()  # in the middle of it
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 3 and "Traceback" not in told
+    assert kept and all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
+    assert without_times(out / "summary.csv") == without_times(reference / "summary.csv")
+    assert (out / "manifest.json").read_bytes() == (reference / "manifest.json").read_bytes()
 
 
 class Poison(Pair):
