@@ -18,6 +18,10 @@ MARKS = (
     (0, b"\xff\xf1", "an AAC file"), (0, b"\xff\xf9", "an AAC file"), (8, b"AVI ", "an AVI file"),
     (0, b"FLV\1", "a Flash video"), (0, b"\0\0\1\xba", "an MPEG video"),
     (0, b"PK\3\4", "a zip archive"), (0, b"%PDF", "a PDF document"),
+    (0, b"\x1f\x8b", "a gzip archive"), (0, b"Rar!", "a RAR archive"),
+    (0, b"7z\xbc\xaf", "a 7z archive"),
+    (0, b"caff", RECORDING), (0, b".snd", RECORDING), (0, b"\xff\xf3", RECORDING),
+    (0, b"\xff\xf2", RECORDING), (0, b"\xff\xfa", RECORDING),
 )  # fmt: skip
 
 
