@@ -109,6 +109,9 @@ def test_names_of_results(tmp_path: Path) -> None:
         ("recording,midi,name\na.wav,1.mid,../x\n", "'../x' is no name"),
         ("recording,midi,name\na.wav,1.mid,/x\n", "'/x' is no name"),
         ("recording,midi\na.wav,1.mid\na,b,c,d\n", "no readable CSV file"),
+        ("recording,midi,name\na.wav,1.mid,x/\n", "'x/' is no name"),
+        ("recording,midi\nManifest.wav,1.mid\n", "'Manifest' is no name"),
+        ("recording,midi\na\0.wav,1.mid\n", "not in UTF-8"),
     ],
 )
 def test_tables_that_cannot_be_used(text: str, told: str, tmp_path: Path) -> None:
@@ -117,6 +120,29 @@ def test_tables_that_cannot_be_used(text: str, told: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=told) as caught:
         read_pairs(table)
     assert str(table) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " , "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_of_spreadsheets(encoding: str, separator: str, tmp_path: Path) -> None:
+    rows = [("Recording", "MIDI"), ("ü, b.wav", "1.mid")]
+    rows[1:] = [rows[1]] if separator in ";\t" else [("ü b.wav", "1.mid")]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "pairs.csv").write_text(text, encoding=encoding)
+    (pair,) = read_pairs(tmp_path / "pairs.csv")
+    assert pair.recording.name.strip() == rows[1][0] and pair.midi == tmp_path / "1.mid"
+
+
+def test_names_that_are_not_text(data: Path, tmp_path: Path, capsys) -> None:
+    """Latin-1, from an old archive; before anything is aligned."""
+    for folder, suffix in (("s", b"wav"), ("m", b"mid")):
+        (tmp_path / folder).mkdir()
+        Path(os.fsdecode(os.fsencode(tmp_path / folder) + b"/F\xfcr Elise." + suffix)).touch()
+    assert run(tmp_path / "s", tmp_path / "m", "--out", tmp_path / "out") == 1
+    assert "is not in UTF-8; rename the file" in capsys.readouterr().err
+    (midi,) = (tmp_path / "m").iterdir()
+    assert cli.main(["align", str(data / "x.wav"), str(midi), "-o", str(tmp_path / "a.mid")]) == 1
+    assert "its name is not in UTF-8" in capsys.readouterr().err
 
 
 def test_folders_that_cannot_be_used(data: Path, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ MARKS = (
 def given_file(source: str | Path) -> Path:
     """Return the path of an ordinary file; InputError for an address, a folder, a pipe."""
     path = Path(source)
+    if not has_text(path):
+        raise InputError(f"{str(path)!a}: its name is not in UTF-8; rename the file")
     if path.is_file():
         return path
     if re.match(r"\w{2,}:/", str(source)):
@@ -37,6 +39,14 @@ def given_file(source: str | Path) -> Path:
     if path.exists():
         raise InputError(f"{path}: is a pipe or device; save it as a file first")
     raise InputError(f"{path}: no such file")
+
+
+def has_text(path: Path) -> bool:
+    """Whether a name can be written down: not if its bytes are no UTF-8, or have a zero."""
+    try:
+        return b"\0" not in str(path).encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def kind_of(head: bytes) -> str:
