@@ -7,6 +7,7 @@ alignment of which less than half is sure with 3.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -36,6 +37,10 @@ def run_command(arguments: Namespace) -> int:
     """Run what a parser chose, ``arguments.run``, and return the exit code."""
     # One thread per process: two processes with two threads each slow each other many times over.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a name may have what the terminal's encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         return arguments.run(arguments) or 0

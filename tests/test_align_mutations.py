@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mido
 import numpy as np
@@ -25,6 +27,7 @@ from pianoalign_lib import align, cli
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.io.midi_score import read_midi_score
 from pianoalign_lib.io.placement import Placement
+from studies.mutations import run
 from studies.mutations.damage import mutated, odd_midi
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tempo, Key or Time signature:RuntimeWarning")
@@ -263,3 +266,23 @@ def test_the_command_in_a_process_of_its_own(folder, tmp_path):
         assert done.returncode in (0, 1, 3) and "Traceback" not in done.stderr
         assert (tmp_path / f"out{number}.mid").exists() == (done.returncode != 1)
         assert number > 0 or done.returncode == 0
+
+
+def test_a_pair_that_ends_the_process_is_one_line_of_the_study(monkeypatch):
+    """So is one that has no end."""
+
+    def throw(mutation: SimpleNamespace) -> list:
+        if mutation.what == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while mutation.what == 2:
+            pass
+        return [mutation.kind, mutation.what, "aligned", 0, 0, 0, 0, ""]
+
+    monkeypatch.setattr(run, "make", lambda number: SimpleNamespace(kind="a kind", what=number))
+    monkeypatch.setattr(run, "throw", throw)
+    monkeypatch.setattr(run, "LONGEST_S", 1)
+    rows = list(run._outcomes([0, 1, 2, 3]))
+    assert [row[:3] for row in rows] == [[number, "a kind", number] for number in range(4)]
+    ended = "ended the process"
+    assert [row[3] for row in rows] == ["aligned", ended, ended, "aligned"]
+    assert {len(row) for row in rows} == {len(run.COLUMNS)}

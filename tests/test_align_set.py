@@ -109,6 +109,9 @@ def test_names_of_results(tmp_path: Path) -> None:
         ("recording,midi,name\na.wav,1.mid,../x\n", "'../x' is no name"),
         ("recording,midi,name\na.wav,1.mid,/x\n", "'/x' is no name"),
         ("recording,midi\na.wav,1.mid\na,b,c,d\n", "no readable CSV file"),
+        ("recording,midi,name\na.wav,1.mid,x/\n", "'x/' is no name"),
+        ("recording,midi\nManifest.wav,1.mid\n", "'Manifest' is no name"),
+        ("recording,midi\na\0.wav,1.mid\n", "not in UTF-8"),
     ],
 )
 def test_tables_that_cannot_be_used(text: str, told: str, tmp_path: Path) -> None:
@@ -117,6 +120,29 @@ def test_tables_that_cannot_be_used(text: str, told: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match=told) as caught:
         read_pairs(table)
     assert str(table) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " , "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_of_spreadsheets(encoding: str, separator: str, tmp_path: Path) -> None:
+    rows = [("Recording", "MIDI"), ("ü, b.wav", "1.mid")]
+    rows[1:] = [rows[1]] if separator in ";\t" else [("ü b.wav", "1.mid")]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "pairs.csv").write_text(text, encoding=encoding)
+    (pair,) = read_pairs(tmp_path / "pairs.csv")
+    assert pair.recording.name.strip() == rows[1][0] and pair.midi == tmp_path / "1.mid"
+
+
+def test_names_that_are_not_text(data: Path, tmp_path: Path, capsys) -> None:
+    """Latin-1, from an old archive; before anything is aligned."""
+    for folder, suffix in (("s", b"wav"), ("m", b"mid")):
+        (tmp_path / folder).mkdir()
+        Path(os.fsdecode(os.fsencode(tmp_path / folder) + b"/F\xfcr Elise." + suffix)).touch()
+    assert run(tmp_path / "s", tmp_path / "m", "--out", tmp_path / "out") == 1
+    assert "is not in UTF-8; rename the file" in capsys.readouterr().err
+    (midi,) = (tmp_path / "m").iterdir()
+    assert cli.main(["align", str(data / "x.wav"), str(midi), "-o", str(tmp_path / "a.mid")]) == 1
+    assert "its name is not in UTF-8" in capsys.readouterr().err
 
 
 def test_folders_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
@@ -209,10 +235,10 @@ def test_choices_are_checked_before_the_work(data: Path, tmp_path: Path, capsys)
 # --- stops and deaths -----------------------------------------------------------------------------
 
 
-def start(data: Path, out: Path) -> subprocess.Popen:
+def start(data: Path, out: Path, workers: int = 1) -> subprocess.Popen:
     command = [sys.executable, "-m", "pianoalign_lib", "align-set", data / "pairs.csv"]
     return subprocess.Popen(
-        [*map(str, command), "--out", str(out), *ALONE],
+        [*map(str, command), "--out", str(out), "--workers", str(workers)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
@@ -256,6 +282,29 @@ def test_killed_at_random_moments_it_ends_the_same(
         sorted(path.relative_to(each) for path in each.rglob("*")) for each in (out, reference)
     )
     assert names == expected
+
+
+def test_a_worker_of_dask_that_is_killed_loses_no_finished_pair(
+    data: Path, reference: Path, tmp_path: Path
+) -> None:
+    """The run goes on by itself: another worker comes, and takes the pair that was begun."""
+    psutil = pytest.importorskip("psutil")
+    pytest.importorskip("distributed")
+    out = tmp_path / "out"
+    process = start(data, out, workers=2)
+    wait_for_records(out, 1)
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.json")}
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    assert len(workers) == 2
+    for worker in workers:  # whichever of them has the pair that is finished, and not yet told
+        worker.kill()
+    assert process.poll() is None and not (out / "summary.csv").exists()  # in the middle of it
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 3 and "Traceback" not in told
+    assert kept and all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
+    assert without_times(out / "summary.csv") == without_times(reference / "summary.csv")
+    assert (out / "manifest.json").read_bytes() == (reference / "manifest.json").read_bytes()
 
 
 class Poison(Pair):

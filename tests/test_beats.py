@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import subprocess
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import mido
 import numpy as np
@@ -234,3 +239,37 @@ def test_texts_go_with_the_first_note(beat):
     for kind in ("lyrics", "marker", "cue_marker"):
         assert at_s[kind] == pytest.approx(12.5 + beat * 0.6, abs=0.001)
     assert at_s["track_name"] == at_s["text"] == at_s["time_signature"] == 0
+
+
+def printed_bars(data: bytes, folder: Path) -> Counter:
+    """Return how often a key begins in a bar, as MuseScore prints a MIDI file."""
+    (folder / "a.mid").write_bytes(data)
+    command = ["musescore3", str(folder / "a.mid"), "-o", str(folder / "a.musicxml")]
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+    found: Counter = Counter()
+    for part in ElementTree.parse(folder / "a.musicxml").getroot().iter("part"):
+        for bar, measure in enumerate(part.iter("measure")):
+            for note in measure.iter("note"):
+                goes_on = any(tie.get("type") == "stop" for tie in note.findall("tie"))
+                if note.find("pitch") is not None and not goes_on:
+                    key = [note.findtext(f"pitch/{name}") for name in ("step", "alter", "octave")]
+                    found[bar, *key] += 1
+    return found
+
+
+@pytest.mark.skipif(not shutil.which("musescore3"), reason="needs MuseScore: Debian's musescore3")
+def test_musescore_prints_the_bars_of_the_score(tmp_path):
+    data = score_file(metres=((0, 3, 4),))
+    result, expected = performed(data, at(7.3)), printed_bars(data, tmp_path)
+    assert expected.total() == len(result.notes)
+
+    def in_their_bars(keep_beats: bool) -> int:
+        found = printed_bars(result.midi_bytes(keep_beats=keep_beats), tmp_path)
+        later = [  # whole bars of rest come first
+            Counter({(bar + rest, *key): n for (bar, *key), n in expected.items()})
+            for rest in range(10)
+        ]
+        return max((found & each).total() for each in later)
+
+    assert in_their_bars(True) > 0.98 * len(result.notes) > 2 * in_their_bars(False)

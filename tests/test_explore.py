@@ -121,11 +121,11 @@ def test_the_workbench_corrects_and_takes_back(
     monkeypatch.chdir(tmp_path)
     bench = result.explore()
     wanted_s = float(result.notes["onset_s"][30]) + 0.2
-    bench.player.moved = [30, wanted_s]  # as the browser says it
+    bench.player.moved = [[30, wanted_s]]  # as the browser says it
     assert bench.result.notes["onset_s"][30] == pytest.approx(wanted_s)
     place = bench.player.notes["row"].index(30)
     assert bench.player.notes["after"][place] == pytest.approx(wanted_s, abs=1e-3)
-    bench.player.moved = [30, 999.0]
+    bench.player.moved = [[30, 999.0]]
     assert "outside of the recording" in bench.told.value
     assert bench.result.notes["onset_s"][30] == pytest.approx(wanted_s)
     for kind in ("csv", "jams", "mid"):
@@ -135,6 +135,24 @@ def test_the_workbench_corrects_and_takes_back(
     assert (tmp_path / "loose_aligned.mid").read_bytes() == bench.result.midi_bytes()
     bench.undo()
     assert bench.result is result
+
+
+def test_a_passage_that_is_dragged_is_aligned_between_its_ends(result: Alignment) -> None:
+    bench = result.explore()
+    right_s = result.notes["onset_s"].to_numpy()
+    off = result.anchored({row: right_s[row] + 0.6 for row in (60, 80)})
+    bench.player.moved = [[row, float(off.notes["onset_s"][row])] for row in range(60, 81)]
+    assert len(bench.anchors) == 2
+    # Dragged back by eye: all but the two ends are found to the millisecond.
+    bench.player.moved = [[row, float(right_s[row]) + 0.02] for row in range(60, 81)]
+    now_s = bench.result.notes["onset_s"].to_numpy()
+    between = [row for row in range(60, 81) if row not in bench.anchors]
+    assert np.mean(np.abs(now_s[between] - right_s[between]) < 0.005) > 0.9
+    bench.undo()
+    first = min(bench.anchors)
+    assert bench.result.notes["onset_s"][first] == pytest.approx(right_s[first] + 0.6, abs=1e-3)
+    bench.undo()
+    assert bench.result is result and not bench.anchors
 
 
 # --- Bad input ------------------------------------------------------------------------------------

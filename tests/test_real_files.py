@@ -101,6 +101,17 @@ def test_caf_of_unknown_length(unknown, tmp_path):
     np.testing.assert_array_equal(heard(path), expected)
 
 
+@pytest.mark.parametrize(("form", "place", "size"), [("RF64", 28, 8), ("AU", 8, 4)])
+def test_other_headers_of_unknown_length(form, place, size, tmp_path):
+    path = tmp_path / "a"
+    sf.write(path, tones(), RATE, format=form, subtype="PCM_16")
+    expected, data = heard(path), bytearray(path.read_bytes())
+    assert any(data[place : place + size]) and len(expected) == len(tones())
+    data[place : place + size] = bytes(size)
+    path.write_bytes(data)
+    np.testing.assert_array_equal(heard(path), expected)
+
+
 @pytest.mark.parametrize("name", ["a.raw", "a.RAW", "a.wav", "a.vox", "a", "ä b.mp3"])
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF", "NIST"])
 def test_names_say_nothing_about_what_is_inside(form, name, tmp_path):
@@ -199,6 +210,7 @@ def test_what_is_there_instead_of_a_recording(tmp_path):
         "song.wav": (tracks(NOTES + END), "recording comes first"),
         "clip.m4a": (b"\0\0\0\x20ftypM4A " + bytes(99), "MP4"),
         "empty.wav": (b"", "not readable as audio"),
+        "packed.wav": (b"\x1f\x8b\x08" + bytes(99), "it is a gzip archive"),
     }
     for name, (data, words) in said.items():
         (tmp_path / name).write_bytes(data)
@@ -257,6 +269,17 @@ def test_counts_and_lengths_of_tracks():
         assert score.notes.equals(expected)
         remarks = score.events.remarks
         assert (said in remarks[0]) if said else not remarks
+    track = 14 + 8 + len(NOTES + END)  # where the second begins
+    for between in (b"\0", b"\r\n", b"\0\0\0", bytes(99), b"XFIH\0\0\0\3abc\0"):
+        score = read_midi_score(two[:track] + between + two[track:])
+        assert score.notes.equals(expected)
+        assert score.events.remarks == ("bytes before track 2 that are no track are left out",)
+    for more in (1, 4, 8):  # into the next track's header
+        claimed = struct.pack(">I", len(NOTES + END) + more)
+        score = read_midi_score(two[:18] + claimed + two[22:])
+        assert score.notes.equals(expected)
+        assert score.events.remarks == ("track 1 does not have the length that it claims",)
+    assert not read_midi_score(two + bytes(99)).events.remarks
     for cut in (two[:-1], two[:-7], two[:40]):
         assert "cut off" in refused(read_midi_score, cut)
 

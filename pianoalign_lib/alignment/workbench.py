@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Workbench(widgets.VBox):
     def __init__(self, result: Result) -> None:
         self.result = self._first = result
         self.anchors: dict[int, float] = {}
+        self._before: list[dict[int, float]] = []  # the anchors before each correction
         self.player = PlayerWidget(
             result._recording, result.spectra, shown_notes(result.notes), KINDS, editable=True
         )
@@ -46,17 +48,28 @@ class Workbench(widgets.VBox):
         for kind, button in zip(SAVED, buttons, strict=True):
             button.on_click(lambda _, kind=kind: self._try(self.save, kind))
         self._undo.on_click(lambda _: self._try(self.undo))
-        self.player.observe(lambda change: self._try(self.correct, *change["new"]), "moved")
+        self.player.observe(lambda change: self._try(self.correct, change["new"]), "moved")
         below = widgets.HBox([self._undo, self.name, *buttons], layout={"flex_flow": "row wrap"})
         super().__init__([self.player, self.told, below])
 
-    def correct(self, row: int, onset_s: float) -> None:
-        """Put a note right; what is around it is aligned again."""
-        self._align({**self.anchors, int(row): float(onset_s)})
+    def correct(self, moved: Iterable[tuple[int, float]]) -> None:
+        """Put a note or a passage right, given as rows and onsets in seconds.
+
+        Of a passage, the first and the last note become anchors; what is between them and around
+        them is aligned again.
+        """
+        given = {int(row): float(onset_s) for row, onset_s in moved}
+        order = self.result.notes["onset_in_s"].loc[list(given)]
+        ends = {int(order.idxmin()), int(order.idxmax())}
+        before = self.anchors
+        # Earlier anchors inside it moved with it, and are anchors no more.
+        kept = {row: time_s for row, time_s in before.items() if row not in given}
+        self._align(kept | {row: given[row] for row in ends})
+        self._before.append(before)
 
     def undo(self) -> None:
         """Take back the last correction."""
-        self._align(dict(list(self.anchors.items())[:-1]))
+        self._align(self._before.pop() if self._before else {})
 
     def save(self, kind: str) -> None:
         """Write the result as ``mid``, ``csv`` or ``jams``, named as the field says."""

@@ -12,9 +12,11 @@ import pandas as pd
 
 from ..common.errors import InputError
 from ..io.audio import SOUND_SUFFIXES
+from ..io.given import has_text
 from ..io.midi_score import SCORE_SUFFIXES
 
 COLUMNS = ("recording", "midi")
+TAKEN = ("summary", "manifest", "overview")  # by what is written over all pairs
 RULE = (
     "a recording and a MIDI file belong together where their paths below the two folders are the "
     "same but for the suffix"
@@ -55,8 +57,14 @@ def read_pairs(source: str | Path, midi_folder: str | Path | None = None) -> lis
         raise InputError(f"{source}: holds no pairs; name recordings and MIDI files")
     for pair in pairs:
         parts = PurePath(pair.name).parts
-        if not parts or PurePath(pair.name).is_absolute() or ".." in parts:
+        is_file = parts and not pair.name.endswith("/") and pair.name.casefold() not in TAKEN
+        if not is_file or PurePath(pair.name).is_absolute() or ".." in parts:
             raise InputError(f"{source}: '{pair.name}' is no name for a result; choose another")
+        for path in (Path(pair.name), pair.recording, pair.midi):
+            if not has_text(path):
+                raise InputError(
+                    f"{source}: the name {str(path)!a} is not in UTF-8; rename the file"
+                )
     often, count = Counter(pair.name.casefold() for pair in pairs).most_common(1)[0]
     if count > 1:
         raise InputError(
@@ -71,12 +79,17 @@ def _listed(path: Path) -> list[Pair]:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the folder of MIDI files after it, or a table")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        with path.open(encoding="utf-8") as file:
+            separator = max(",;\t", key=file.readline().count)  # spreadsheets write any of these
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a CSV file") from error
     except ValueError as error:  # not UTF-8, no columns, rows of different lengths
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is no readable CSV file ({reason}); export it again") from error
+    table.columns = table.columns.str.strip().str.lower()
     if missing := [name for name in COLUMNS if name not in table]:
         raise InputError(
             f"{path}: has no column {' and no column '.join(missing)}; its first line must be "

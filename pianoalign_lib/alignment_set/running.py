@@ -21,7 +21,7 @@ from multiprocessing import connection
 from typing import Any
 
 from ..common.errors import ConfigError, PianoAlignError
-from .job import Record, Task, align_pair, failure
+from .job import Record, Task, align_once, align_pair, failure, finished
 from .pairs import Pair
 
 # What becomes of a pair whose process ends again and again; it has no record, and is tried anew by
@@ -80,7 +80,8 @@ def _one_by_one(pairs: Iterable[Pair], task: Task) -> Generator[Record, None, No
                     yield pool.submit(align_pair, left[0], task).result()
                     del left[0]
             except BrokenProcessPool:
-                yield {"name": left.pop(0).name, **failure(DIED)}
+                pair = left.pop(0)
+                yield finished(pair, task) or {"name": pair.name, **failure(DIED)}
 
 
 def _end_with_parent() -> None:
@@ -127,7 +128,7 @@ def _on_dask(
             client = stack.enter_context(Client(cluster, timeout=PATIENCE))
             # Keys of one group, which the scheduler hands out one by one.
             keys: list = [("align", pair.name) for pair in pairs]
-            futures = client.map(align_pair, pairs, task=task, pure=False, key=keys)
+            futures = client.map(align_once, pairs, task=task, pure=False, key=keys)
             for future in as_completed(futures):
                 if future.status == "error":  # not the pair's, which has a record of it
                     error = future.exception()

@@ -81,7 +81,11 @@ class Loosen(widgets.VBox):
     def _place(self) -> None:
         """Loosen the notes, and let every method place them."""
         condition = Condition(
-            "sliders", self.tempo.value, self.drift.value, self.offset.value, self.note_ms.value
+            "sliders",
+            tempo_percent=self.tempo.value,
+            drift_percent=self.drift.value,
+            offset_s=self.offset.value,
+            note_ms=self.note_ms.value,
         )
         loose = perturb(self._true, condition, generator(0, "sliders"))
         self._loose = loose

@@ -35,6 +35,9 @@ ENDLESS: tuple[tuple[int, bytes, bytes, Literal["little", "big"]], ...] = (
     (0, b"caff", bytes(8), "big"),
     (0, b"caff", b"\xff" * 8, "big"),
 )
+# The same where the sound does not follow the length: how the file begins, where the length stands
+# and how it is not known; where, and what, to write so that the sound goes on to the file's end.
+UNSIZED = ((b"RF64", 28, bytes(8), 0, b"RIFF"), (b".snd", 8, bytes(4), 8, b"\xff" * 4))
 SOUND_SUFFIXES = (
     ".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf",
     *MEDIA_SUFFIXES,
@@ -125,6 +128,11 @@ def open_sound(path: str | Path) -> Iterator[_Stream | MediaSound]:
 
 def _repaired(file: BinaryIO, header: bytes) -> mmap.mmap | None:
     """Return what to read instead of a file that libsndfile would take for empty, or for raw."""
+    for form, place, unknown, at, instead in UNSIZED:
+        if header.startswith(form) and header[place:].startswith(unknown):
+            memory = _Memory(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            memory[at : at + len(instead)] = instead
+            return memory
     for place, form, unknown, order in ENDLESS:
         start = header.find(b"data" + unknown) + 4
         if start > 4 and header[place:].startswith(form):

@@ -18,12 +18,18 @@ MARKS = (
     (0, b"\xff\xf1", "an AAC file"), (0, b"\xff\xf9", "an AAC file"), (8, b"AVI ", "an AVI file"),
     (0, b"FLV\1", "a Flash video"), (0, b"\0\0\1\xba", "an MPEG video"),
     (0, b"PK\3\4", "a zip archive"), (0, b"%PDF", "a PDF document"),
+    (0, b"\x1f\x8b", "a gzip archive"), (0, b"Rar!", "a RAR archive"),
+    (0, b"7z\xbc\xaf", "a 7z archive"),
+    (0, b"caff", RECORDING), (0, b".snd", RECORDING), (0, b"\xff\xf3", RECORDING),
+    (0, b"\xff\xf2", RECORDING), (0, b"\xff\xfa", RECORDING),
 )  # fmt: skip
 
 
 def given_file(source: str | Path) -> Path:
     """Return the path of an ordinary file; InputError for an address, a folder, a pipe."""
     path = Path(source)
+    if not has_text(path):
+        raise InputError(f"{str(path)!a}: its name is not in UTF-8; rename the file")
     if path.is_file():
         return path
     if re.match(r"\w{2,}:/", str(source)):
@@ -33,6 +39,14 @@ def given_file(source: str | Path) -> Path:
     if path.exists():
         raise InputError(f"{path}: is a pipe or device; save it as a file first")
     raise InputError(f"{path}: no such file")
+
+
+def has_text(path: Path) -> bool:
+    """Whether a name can be written down: not if its bytes are no UTF-8, or have a zero."""
+    try:
+        return b"\0" not in str(path).encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def kind_of(head: bytes) -> str:

@@ -7,6 +7,7 @@ for one odd key signature; it takes SMPTE time for ticks per beat; and it takes 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import pandas as pd
 META, SET_TEMPO = 0xFF, 0x51
 SYSEX = (0xF0, 0xF7)
 END_OF_TRACK = b"\xff\x2f"
+ENDING = END_OF_TRACK + b"\0"
+CHUNK_NAME = re.compile(rb"[ -~]{4}")
 DEFAULT_TEMPO = 500_000  # microseconds per beat
 SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x54, 0x58, 0x59
 SMPTE_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # frames per second
@@ -68,7 +71,7 @@ def parse(data: bytes) -> MidiEvents:
 
     Chunks of unknown kind are skipped, tracks beyond the announced number are read, too, and slips
     that lose nothing are put right: wrong counts, wrong lengths of tracks that are there to their
-    end, values above 127.
+    end, bytes between tracks, values above 127.
 
     Raises
     ------
@@ -154,19 +157,25 @@ def _chunks(data: bytes, position: int, n_expected: int, remarks: list[str]) -> 
     number = n_chunks = 0
     while position + 8 <= len(data):
         name, size = struct.unpack(">4sI", data[position : position + 8])
-        position, n_chunks = position + 8, n_chunks + 1
+        start, end = position + 8, position + 8 + size
+        following = data.find(b"MTrk", start)
         if name == b"MTrk":
             number += 1
-            if size == 0 or position + size > len(data):
-                following = data.find(b"MTrk", position)
-                size = (len(data) if following < 0 else following) - position
-                if not data[: position + size].endswith(END_OF_TRACK + b"\0"):
+            ends = data[start:end].endswith(ENDING)
+            if size == 0 or end > len(data) or (start <= following < end and not ends):
+                end = len(data) if following < 0 else following
+                if not data[start:end].endswith(ENDING):
                     raise MidiSyntaxError(f"cut off in track {number}")
                 remarks.append(f"track {number} does not have the length that it claims")
-            yield data[position : position + size]
-        elif number == 0 and position + size > len(data):
-            raise MidiSyntaxError("no track where the first should begin")
-        position += size
+            yield data[start:end]
+        elif end > len(data) or not CHUNK_NAME.fullmatch(name):  # no chunk begins here
+            if (position := data.find(b"MTrk", position)) < 0:
+                break
+            remarks.append(f"bytes before track {number + 1} that are no track are left out")
+            continue
+        position, n_chunks = end, n_chunks + 1
+    if position < 0 and number == 0:
+        raise MidiSyntaxError("no track where the first should begin")
     if n_chunks < n_expected:  # some programs count their own chunks as tracks
         remarks.append(f"has {number} of the {n_expected} tracks that it claims")
 

@@ -9,6 +9,7 @@ applause, and bars that only one side has stay outside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,7 @@ STEP_COSTS = (0.0, 0.11, 0.22)  # of going on by one to three frames
 PAUSE_COST = 2.0
 EDGE_COST = 11.0  # of beginning or ending elsewhere than the score does
 BLOCK = 256  # frames of the recording whose gains are in memory at a time
+FAR = 4 * BLOCK  # frames of the score between two frames of the recording
 PLAYED, STAYED, TWO, THREE, RESUMED, RESUMED_NEXT, JUMPED, BEGUN = range(8)
 ENTERED = 8  # flag: the pause begins here
 LONG_AGO = np.float32(-1e9)
@@ -89,8 +91,7 @@ def follow(
     source = np.zeros(n_audio, np.int64)
     best, end = LONG_AGO, (0, 0)
     old_low = 0
-    for start in range(0, n_audio, BLOCK):
-        stop = min(start + BLOCK, n_audio)
+    for start, stop in pairwise(_edges(first)):
         low, high = int(first[start:stop].min()), int(first[start:stop].max()) + width
         gains = audio.gains(start, stop, score, low, high) - np.float32(costs.frame)
         for t in range(start, stop):
@@ -120,6 +121,12 @@ def follow(
             if gain > best:
                 best, end = gain, (t, a + top)
     return _trace(back, source, first, end)
+
+
+def _edges(first: np.ndarray) -> np.ndarray:
+    """Return where blocks of frames begin and end; where the band jumps far, one ends."""
+    jumps = np.flatnonzero(np.abs(np.diff(first)) > FAR) + 1
+    return np.union1d(np.append(np.arange(0, len(first), BLOCK), len(first)), jumps)
 
 
 def _arrive(

@@ -2,8 +2,8 @@
 line, loop and sound are wavesurfer.js's (vendored/).
 
 pianoalignPlayer(root, heard) takes the element that player.html makes, and calls, if they are given,
-heard.selected(row) for a note that is chosen, heard.moved(row, seconds) for one that is dragged. It
-returns {player, select, selected, show, destroy}, also as root.pianoalign; show(notes) replaces them. */
+heard.selected(row) for a note that is chosen, heard.moved([[row, seconds], ...]) for what is dragged:
+a note, or with Shift all notes that begin in the loop. It returns {player, select, selected, show, destroy}, also as root.pianoalign; show(notes) replaces them. */
 function pianoalignPlayer(root, heard = {}) {
   const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const { WaveSurfer } = pianoalignVendored;
@@ -151,9 +151,9 @@ function pianoalignPlayer(root, heard = {}) {
     [part=roll] { position: relative; height: var(--pa-roll-height, 300px); }
     img, svg { position: absolute; inset: 0; width: 100%; height: 100%; }
     img { filter: var(--pa-filter, none); }
-    svg { overflow: hidden; }
+    svg { overflow: hidden; z-index: 6; pointer-events: none; } /* above the loop, which lets through */
     rect { opacity: 0.5; } line { stroke-width: 3; vector-effect: non-scaling-stroke; }
-    g { cursor: pointer; } g.selected rect { opacity: 1; } g.editable { cursor: ew-resize; }
+    g { cursor: pointer; pointer-events: auto; } g.selected rect { opacity: 1; } g.editable { cursor: ew-resize; }
     g.selected line { stroke: var(--pa-cursor); }
     .before g rect { fill: var(--pa-before); } .before g line { stroke: var(--pa-before); }
     ${data.kinds.map((kind, i) => `.k${i} rect { fill: ${kind.colour}; }
@@ -217,8 +217,9 @@ function pianoalignPlayer(root, heard = {}) {
     const group = event.target.closest("g");
     if (!group || !data.editable || !state.after) return;
     event.stopPropagation();
-    dragged = { row: Number(group.dataset.row), from_s: seconds(event), moved: false };
-    dragged.old_s = notes.after[dragged.row];
+    const row = Number(group.dataset.row);
+    const rows = event.shiftKey ? passage(row) : [row];
+    dragged = { row, rows, from_s: seconds(event), moved: false, old_s: [...notes.after] };
     drawing.setPointerCapture(event.pointerId);
   });
   drawing.addEventListener("pointermove", (event) => {
@@ -227,24 +228,35 @@ function pianoalignPlayer(root, heard = {}) {
     const pixels = (by_s / data.duration_s) * drawing.getBoundingClientRect().width;
     dragged.moved ||= Math.abs(pixels) > 3;
     if (!dragged.moved) return;
-    notes.after[dragged.row] = Math.max(dragged.old_s + by_s, 0);
-    place(dragged.row);
+    put(dragged.rows, dragged.old_s, by_s);
   });
   drawing.addEventListener("pointerup", () => {
     if (!dragged) return;
-    const { row, moved } = dragged;
+    const { row, rows, moved } = dragged;
     dragged = null;
-    if (moved) move(row, notes.after[row]);
+    if (moved) moveAll(rows, row);
     else select(row, true);
   });
 
-  function move(row, to_s) {
-    notes.after[row] = Math.max(to_s, 0);
-    place(row);
+  // All notes that begin in the loop, if this one does.
+  function passage(row) {
+    const inside = (each) => state.loop
+      && notes.after[each] >= state.loop.start && notes.after[each] < state.loop.end;
+    return inside(row) ? notes.pitch.map((_, each) => each).filter(inside) : [row];
+  }
+
+  function put(rows, old_s, by_s) {
+    for (const row of rows) {
+      notes.after[row] = Math.max(old_s[row] + by_s, 0);
+      place(row);
+    }
+  }
+
+  function moveAll(rows, chosen) {
     state.buffers = {};
     sound();
-    select(row, false);
-    heard.moved?.(notes.row[row], notes.after[row]);
+    select(chosen, false);
+    heard.moved?.(rows.map((row) => [notes.row[row], notes.after[row]]));
   }
 
   // --- Controls ---------------------------------------------------------------------------------
@@ -329,14 +341,18 @@ function pianoalignPlayer(root, heard = {}) {
     find("time").textContent = `${clock(time)} / ${clock(data.duration_s)}`;
   });
 
-  const shift = (by_s) => () => {
-    if (data.editable && state.selected >= 0) move(state.selected, notes.after[state.selected] + by_s);
+  const shift = (by_s, all = false) => () => {
+    if (!data.editable || state.selected < 0) return;
+    const rows = all ? passage(state.selected) : [state.selected];
+    put(rows, notes.after, by_s);
+    moveAll(rows, state.selected);
   };
   const keys = {
     " ": actions.play, k: actions.play, l: actions.loop, n: actions.next, p: actions.previous,
     b: () => choose(!state.after),
     c: () => { find("clicks").value = value("clicks") ? 0 : 0.5; volumes(); },
     ".": () => step(1), ",": () => step(-1), "[": shift(-0.005), "]": shift(0.005),
+    "{": shift(-0.005, true), "}": shift(0.005, true),
     ArrowLeft: () => waves.skip(-1), ArrowRight: () => waves.skip(1),
     Home: () => waves.setTime(0), End: () => waves.setTime(data.duration_s),
     "+": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5),

@@ -22,7 +22,7 @@ export default { render({ model, el }) {
     el.innerHTML = model.get("html");
     shown = pianoalignPlayer(el.querySelector(".pa-player"), {
       selected: (row) => { model.set("selected", row); model.save_changes(); },
-      moved: (row, to_s) => { model.set("moved", [row, to_s]); model.save_changes(); },
+      moved: (notes) => { model.set("moved", notes); model.save_changes(); },
     });
   };
   model.on("change:html", draw);
@@ -45,7 +45,7 @@ class PlayerWidget(anywidget.AnyWidget):
     selected : int
         Row of the note that was chosen last; -1 before.
     moved : list
-        Row and onset in seconds of the note that was dragged last.
+        Row and onset in seconds of each note that was dragged last, one or a passage.
     """
 
     _esm = script() + RENDER

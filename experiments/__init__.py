@@ -1,0 +1,1 @@
+"""One variant of the paper's network, trained and measured as an experiment of DVC."""
