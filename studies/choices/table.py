@@ -28,7 +28,9 @@ NOTES = (
 def read_choices(params: dict[str, Any]) -> list[dict[str, str]]:
     """Return the choices, with what is in the parameters filled in."""
     found = yaml.safe_load(CHOICES.read_text(encoding="utf-8"))
-    return [entry | {"ours": entry["ours"].format(**params)} for entry in found]
+    thresholds = params["decoding"]["thresholds"]
+    filled = params | {"lowest": min(thresholds), "highest": max(thresholds)}
+    return [entry | {"ours": entry["ours"].format(**filled)} for entry in found]
 
 
 def table_choices(params: dict[str, Any], tried: pd.DataFrame | None = None) -> Table:
