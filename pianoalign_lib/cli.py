@@ -37,9 +37,8 @@ def run_command(arguments: Namespace) -> int:
     """Run what a parser chose, ``arguments.run``, and return the exit code."""
     # One thread per process: two processes with two threads each slow each other many times over.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # a name may have what the terminal's encoding lacks
+    # The name of a file may have what the terminal's encoding lacks.
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

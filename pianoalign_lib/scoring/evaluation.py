@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ METRICS = "metrics.csv"
 PER_RECORDING = "metrics_per_recording.csv"
 
 
-def load_predictions(paths: CorpusPaths) -> pd.DataFrame:
-    """Return all stored predictions of a corpus in one frame.
+def load_predictions(paths: CorpusPaths, methods: Collection[str] | None = None) -> pd.DataFrame:
+    """Return the stored predictions of a corpus, all or those of some methods, in one frame.
 
     Raises
     ------
@@ -25,6 +26,7 @@ def load_predictions(paths: CorpusPaths) -> pd.DataFrame:
         If there are none, or a file is corrupt.
     """
     files = sorted(paths.predictions.glob("*.parquet"))
+    files = [file for file in files if methods is None or file.stem in methods]
     if not files:
         raise CorpusError(f"{paths.predictions}: holds no predictions; run 'dvc repro' first")
     parts = []

@@ -18,7 +18,7 @@ from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring import bootstrap
 from pianoalign_lib.scoring.metrics import EPSILON_S
 from pianoalign_lib.scoring.reliability import calibration_error, reliability
-from studies.latency.summary import enough
+from studies.latency.summary import enough, software_zero_s
 
 from .classes import VELOCITIES
 
@@ -91,8 +91,8 @@ def _references(
     heard = measured.loc[real, ["test_set", "recording", "note_id", "latency_s"]]
     notes = predictions.merge(heard, on=["test_set", "recording", "note_id"])
     yield "measured_label", notes
-    zero_s = measured.loc[~real, "latency_s"].median() if not real.all() else 0.0
-    yield "sound", notes.assign(onset_true_s=notes["onset_true_s"] + notes["latency_s"] - zero_s)
+    sound_s = notes["onset_true_s"] + notes["latency_s"] - software_zero_s(measured)
+    yield "sound", notes.assign(onset_true_s=sound_s)
 
 
 def _worth(notes: pd.DataFrame, samples: int, seed: int) -> dict[str, float]:

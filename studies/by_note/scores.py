@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, topic
-from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.scoring import bootstrap
+from pianoalign_lib.scoring.evaluation import load_predictions
 from pianoalign_lib.scoring.metrics import EPSILON_S
 from pianoalign_lib.scoring.prediction_frames import validate_predictions
 from pianoalign_lib.scoring.scores import write_scores
@@ -89,18 +89,9 @@ def load_predictions_of(paths: CorpusPaths, methods: Sequence[str] = METHODS) ->
     CorpusError
         If none has, or a file is corrupt.
     """
-    parts = []
-    for method in methods:
-        path = paths.predictions / f"{method}.parquet"
-        wanted = [CONDITION, EXACT] if method == "localizer" else [CONDITION]
-        if path.is_file():
-            try:
-                parts.append(pd.read_parquet(path, filters=[("condition", "in", wanted)]))
-            except (OSError, ValueError) as error:
-                raise CorpusError(f"{path}: corrupt; delete it and run 'dvc repro'") from error
-    if not parts:
-        raise CorpusError(f"{paths.predictions}: holds no predictions; run 'dvc repro' first")
-    return pd.concat(parts, ignore_index=True)
+    found = load_predictions(paths, methods)
+    is_exact = found["condition"].eq(EXACT) & found["method"].eq("localizer")
+    return found[found["condition"].eq(CONDITION) | is_exact].reset_index(drop=True)
 
 
 def write_by_note(paths: CorpusPaths, params: dict[str, Any]) -> None:

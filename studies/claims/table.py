@@ -61,9 +61,8 @@ def claims_table(
     stated, level = settings["rules"], settings["level"]
     found = {name: _find(name, evidence, stated, stopped_early) for name in stated}
     if evidence.sound is not None:
-        sound = {name: _find(name, evidence, stated, (), by_sound=True) for name in ("C7",)}
-        items = [*found.items(), (BY_SOUND, sound["C7"])]
-        found = dict(sorted(items, key=lambda item: item[0]))
+        found[BY_SOUND] = _find("C7", evidence, stated, (), by_sound=True)
+        found = dict(sorted(found.items()))
     corrected = holm({name: each.p for name, each in found.items() if not math.isnan(each.p)})
     rows = []
     for name, each in found.items():

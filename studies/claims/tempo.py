@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pianoalign_lib.common.labels import method_label
+from studies.short_tempo.table import whole_excerpts
 
 from .evidence import Evidence, NoEvidenceError
 from .statistics import Estimate
@@ -68,8 +69,7 @@ def _cells(
     """Return the mean error (ms) by length, deviation and method."""
     if scores is None:
         raise NoEvidenceError("not run: tempo errors inside short excerpts")
-    rows = scores[scores["method"].isin(METHODS) & (scores["since_s"] == 0)]
-    rows = rows[(rows["until_s"] == rows["length_s"])]
+    rows = whole_excerpts(scores[scores["method"].isin(METHODS)])
     rows = rows[rows["tempo_percent"].abs() > beyond_percent]
     if set(rows["method"]) != set(METHODS):
         raise NoEvidenceError(f"not run: CRNN and DTW beyond ±{beyond_percent:g} % in excerpts")

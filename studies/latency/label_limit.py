@@ -14,11 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring import bootstrap
 from pianoalign_lib.scoring.metrics import EPSILON_S
 
-from .summary import SOFTWARE, enough, grouped, rank_correlation
+from .summary import SOFTWARE, enough, grouped, rank_correlation, software_zero_s
 
 TOLERANCES_MS = (5, 10, 25, 50)
 KINDS = ["label", "sound", "limit"]
@@ -64,10 +63,11 @@ def residuals(latency: pd.DataFrame) -> pd.DataFrame:
     band = ["recording", "band"]
     found = grouped(latency).sort_values(["recording", "note_id"], ignore_index=True)
     found["weight"] = found.groupby(band, observed=True)["note_id"].transform("size")
-    found = enough(found).rename(columns={"latency_s": "raw_s"})
+    found = enough(found)
+    zero_s = software_zero_s(found)
+    found = found.rename(columns={"latency_s": "raw_s"})
     found["weight"] /= found.groupby(band, observed=True)["raw_s"].transform("size")
-    software_s = found.loc[found["group"] == SOFTWARE, "raw_s"]
-    found["attack_s"] = found["raw_s"] - (software_s.median() if len(software_s) else 0.0)
+    found["attack_s"] = found["raw_s"] - zero_s
     parts = []
     for _, notes in found.groupby("recording", sort=True):
         raw_s = notes["raw_s"]
@@ -127,8 +127,7 @@ def errors_by_sound(
     label_raw and sound_raw without that, where the software pianos' median is the sound's zero.
     """
     heard = enough(latency)
-    software_s = heard.loc[~heard["test_set"].isin(REAL_SETS), "latency_s"]
-    zero_s = software_s.median() if len(software_s) else 0.0
+    zero_s = software_zero_s(heard)
     heard = heard[["recording", "note_id", "latency_s"]]
     chosen = predictions[predictions["condition"] == condition]
     chosen = chosen[chosen["recording"].isin(heard["recording"])]

@@ -44,6 +44,12 @@ def enough(latency: pd.DataFrame) -> pd.DataFrame:
     return measured[size >= LEAST_NOTES]
 
 
+def software_zero_s(measured: pd.DataFrame) -> float:
+    """Return the software pianos' median latency, the zero of a real piano's; 0 without any."""
+    software_s = measured.loc[~measured["test_set"].isin(REAL_SETS), "latency_s"]
+    return float(software_s.median()) if len(software_s) else 0.0
+
+
 def summarise(latency: pd.DataFrame, key: str) -> pd.DataFrame:
     """Summarise the latency by a key, such as those of :func:`grouped`.
 

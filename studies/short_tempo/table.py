@@ -28,7 +28,7 @@ def table_short_tempo(
     frame: pd.DataFrame, *, methods: Sequence[str] = METHODS, notes: Sequence[str] = ()
 ) -> Table:
     """Return mean and median onset error (ms) per excerpt length and tempo, by method."""
-    whole = _whole(frame)
+    whole = whole_excerpts(frame)
     columns = [Column("length_s", "Excerpt (s)"), Column("tempo_percent", "Tempo (%)")]
     for method in methods:
         group = method_label(method)
@@ -95,7 +95,7 @@ def figure_short_tempo(
 
 
 def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
-    whole = _whole(frame)
+    whole = whole_excerpts(frame)
     tempo = whole.assign(
         panel="tempo",
         x=whole["tempo_percent"],
@@ -115,7 +115,8 @@ def _drawn(frame: pd.DataFrame) -> pd.DataFrame:
     return data[columns].sort_values(columns[:4], ignore_index=True)
 
 
-def _whole(frame: pd.DataFrame) -> pd.DataFrame:
+def whole_excerpts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of whole excerpts, not those by the time since their first onset."""
     return frame[(frame["since_s"] == 0) & (frame["until_s"] == frame["length_s"])]
 
 
