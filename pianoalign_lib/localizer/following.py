@@ -16,6 +16,7 @@ import numpy as np
 from .rolls import Rolls
 
 STEP_COSTS = (0.0, 0.11, 0.22)  # of going on by one to three frames
+SLOW_S, STIFFER = 0.2, 4.0  # frames this long are less alike by far, so that all steps cost more
 # In gains of a frame of 0.1 s, about a fifth each where the music fits:
 PAUSE_COST = 2.0
 EDGE_COST = 11.0  # of beginning or ending elsewhere than the score does
@@ -53,10 +54,13 @@ class Path:
     ----------
     audio, score : np.ndarray [shape=(n,), dtype=int64]
         Where the score is paused at, frames of the recording are left out.
+    gain : float
+        By which the two are more alike along the path than by chance, less what it pays.
     """
 
     audio: np.ndarray
     score: np.ndarray
+    gain: float
 
     def pieces(self, longest_step: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the path's parts between jumps, that is steps back or over `longest_step`."""
@@ -80,9 +84,12 @@ def follow(
         Seconds per frame, which the prices depend on.
     """
     n_audio, n_score = len(audio.rise), len(score.rise)
+    is_slow = frame_s >= SLOW_S
+    stiffness = STIFFER if is_slow else 1.0
     jump, pause_cost, edge_cost = (
-        np.float32(cost * 0.1 / frame_s) for cost in (costs.jump, PAUSE_COST, EDGE_COST)
+        np.float32(cost * 0.1 / frame_s) for cost in (costs.jump * stiffness, PAUSE_COST, EDGE_COST)
     )
+    step_costs = stiffness * np.array((costs.stay, *STEP_COSTS), np.float32)
     entry = np.full(n_score, -edge_cost, np.float32)
     entry[:2] = 0.0
     # Two frames to the left and right, so that no step needs a test for the edge.
@@ -93,7 +100,7 @@ def follow(
     old_low = 0
     for start, stop in pairwise(_edges(first)):
         low, high = int(first[start:stop].min()), int(first[start:stop].max()) + width
-        gains = audio.gains(start, stop, score, low, high) - np.float32(costs.frame)
+        gains = audio.gains(start, stop, score, low, high, is_slow) - np.float32(costs.frame)
         for t in range(start, stop):
             a = int(first[t])
             before = slice(old_low + 3, old_low + 3 + width)
@@ -101,7 +108,7 @@ def follow(
             was_played = played[before][j] >= paused[before][k]
             source[t] = old_low + j if was_played else -1 - (old_low + k)
             floor = (played[before][j] if was_played else paused[before][k]) - jump
-            total, code = _arrive(played, paused, a, floor, entry[a : a + width], costs.stay)
+            total, code = _arrive(played, paused, a, floor, entry[a : a + width], step_costs)
             pause = paused[a + 3 : a + 3 + width].copy()
             pausing = played[a + 3 : a + 3 + width] - pause_cost
             enters = pausing > pause
@@ -120,7 +127,8 @@ def follow(
                 gain = total[top]
             if gain > best:
                 best, end = gain, (t, a + top)
-    return _trace(back, source, first, end)
+    frames = _trace(back, source, first, end)
+    return Path(*frames, gain=float(best))
 
 
 def _edges(first: np.ndarray) -> np.ndarray:
@@ -135,17 +143,17 @@ def _arrive(
     a: int,
     floor: np.float32,
     entry: np.ndarray,
-    stay_cost: float,
+    step_costs: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the best total on arrival at each state, and the step taken to it."""
     width = len(entry)
     total = np.maximum(entry, floor)
     code = np.where(entry >= floor, np.uint8(BEGUN), np.uint8(JUMPED))
     steps = (
-        (PLAYED, played, 1, STEP_COSTS[0]),
-        (STAYED, played, 0, stay_cost),
-        (TWO, played, 2, STEP_COSTS[1]),
-        (THREE, played, 3, STEP_COSTS[2]),
+        (PLAYED, played, 1, step_costs[1]),
+        (STAYED, played, 0, step_costs[0]),
+        (TWO, played, 2, step_costs[2]),
+        (THREE, played, 3, step_costs[3]),
         (RESUMED, paused, 0, 0.0),
         (RESUMED_NEXT, paused, 1, 0.0),
     )
@@ -157,7 +165,9 @@ def _arrive(
     return total, code
 
 
-def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]) -> Path:
+def _trace(
+    back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     taken = {PLAYED: 1, STAYED: 0, TWO: 2, THREE: 3, RESUMED: 0, RESUMED_NEXT: 1}
     audio, score = [], []
     t, j = end
@@ -181,4 +191,4 @@ def _trace(back: np.ndarray, source: np.ndarray, first: np.ndarray, end: tuple[i
         t -= 1
         if t >= 0 and not 0 <= j - first[t] < back.shape[1]:
             break
-    return Path(np.array(audio[::-1]), np.array(score[::-1]))
+    return np.array(audio[::-1]), np.array(score[::-1])

@@ -21,6 +21,9 @@ from .spectra import Spectra
 
 CLOSE_SHARE = 0.96  # of the probed notes heard where expected: no course is looked for
 COURSE_GAIN = 0.03  # by which a course must raise that share to be used
+# Above this share, a course with jumps may take away only notes that are not heard where they are:
+# where a recording has the same music again and again, a path may wander from one to another.
+MOST_SHARE, AWAY_S = 0.75, 0.5
 AMBIGUOUS = "the recording is of a passage that occurs twice: all notes may be of the other one"
 REPEATED = "the recording has these notes more than once: they are at the time that fits best"
 ANOTHER_PIECE_SHARE = 0.2  # fewer notes heard than this (wrong pairs: up to 0.05): another piece
@@ -82,6 +85,9 @@ def _located(hearing: Hearing, notes: pd.DataFrame) -> Placement:
     chosen = None
     if heard < CLOSE_SHARE:
         chosen = choose_course(hearing, notes, heard + COURSE_GAIN)
+        if chosen and heard > MOST_SHARE and len(chosen.course.stretches) > 1:
+            stays = np.abs(chosen.course.expected(onset_s)[0] - onset_s) < AWAY_S
+            chosen = chosen if stays.mean() > heard - COURSE_GAIN else None
     if chosen is None:
         return hearing.placement(hearing.find(onset_s, pitch, velocity), onset_s)
     rows = chosen.rows

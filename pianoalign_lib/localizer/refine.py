@@ -6,6 +6,7 @@ well, so that grace notes, arpeggios and events half a second off are found.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ LEAST_ABSENT = 1e-3  # as sure as the network is taken to be
 CLEAR, CLEAR_S = 0.7, 0.1  # confidence and distance of a note that needs no other patches
 AROUND = 2  # notes to each side of one that does, which get them too
 NOT_HEARD_WEIGHT = 0.03
+MOST_NOTES = 20_000  # at a time
 # Whether an onset is right within 100 ms, from 37 renderings of scores on training pianos:
 # constant, logits of the note's and the event's probability, distance in seconds, share of clear
 # neighbours.
@@ -112,6 +114,8 @@ def place_along(
 ) -> Placed:
     """Find the onset of each note around its event.
 
+    What hours of music need is worked through in parts, for the sake of memory.
+
     Parameters
     ----------
     spectra
@@ -123,6 +127,46 @@ def place_along(
     pitch, velocity : np.ndarray [shape=(n_notes,)]
         In the order of the events.
     """
+    parts = [
+        _place_part(spectra, runner, part, pitch[rows], velocity[rows])
+        for rows, part in _parts(events)
+    ]
+    return Placed(
+        Decoded(
+            *(
+                np.concatenate([getattr(part.decoded, name) for part in parts])
+                for name in ("onset_s", "probability", "absent")
+            )
+        ),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("event_s", "certainty")
+        ),
+    )
+
+
+def _parts(events: Events) -> Iterator[tuple[slice, Events]]:
+    """Give rows and events of parts of up to `MOST_NOTES` notes, which end at the longest rests."""
+    first = np.append(np.flatnonzero(np.diff(events.of_note, prepend=-1)), len(events.of_note))
+    rest_s = np.abs(np.diff(events.time_s, append=np.inf))
+    begin, n_events = 0, len(events.time_s)
+    while begin < n_events:
+        end = n_events
+        if first[end] - first[begin] > MOST_NOTES:
+            latest, earliest = np.searchsorted(
+                first, first[begin] + np.array([MOST_NOTES, MOST_NOTES // 2]), "right"
+            )
+            latest, earliest = max(latest - 1, begin + 1), max(earliest - 1, begin + 1)
+            end = earliest + int(rest_s[earliest - 1 : latest].argmax())
+        rows, part = slice(first[begin], first[end]), slice(begin, end)
+        of_note = events.of_note[rows] - begin
+        yield rows, Events(of_note, events.midi_s[part], events.time_s[part], events.stretch[part])
+        begin = end
+
+
+def _place_part(
+    spectra: Spectra, runner: Runner, events: Events, pitch: np.ndarray, velocity: np.ndarray
+) -> Placed:
     expected_s = events.time_s[events.of_note]
     likelihood = _likelihood(spectra, runner, expected_s, pitch, velocity)
     lags = likelihood.reshape(len(pitch), -1, BINS_PER_LAG).mean(axis=2)

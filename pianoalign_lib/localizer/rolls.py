@@ -18,8 +18,9 @@ LOUD_RISE_DB = 20.0  # a greater rise counts no more
 HELD_DB = 40.0  # below the recording's level; what is softer is not held
 HOP = 2  # spectral frames per frame of onset strength
 APART = 4  # spectral frames to each side of a rise
-HELD_SHARE = 0.25  # of the held pitches beside the onsets
-CHANCE_RISE, CHANCE_HELD = 0.08, 0.15  # similarity of frames that do not belong together
+CHANCE_RISE = 0.08  # similarity of onsets that do not belong together
+HELD = 0.25, 0.15  # what held pitches count beside the onsets, and their similarity by chance
+SLOW_HELD = 1.0, 0.05  # the same where a frame has so many onsets that they say little
 BLOCK_S = 60.0  # of the recording at a time
 
 
@@ -38,7 +39,9 @@ class Rolls:
     held: np.ndarray
     weight: np.ndarray
 
-    def gains(self, first: int, stop: int, score: Rolls, low: int, high: int) -> np.ndarray:
+    def gains(
+        self, first: int, stop: int, score: Rolls, low: int, high: int, is_slow: bool = False
+    ) -> np.ndarray:
         """Return what frames of this recording gain at frames of a score, above chance.
 
         Returns
@@ -49,10 +52,16 @@ class Rolls:
         gains -= np.float32(CHANCE_RISE)
         gains *= self.weight[first:stop, None]
         held = self.held[first:stop] @ score.held[low:high].T
-        held -= np.float32(CHANCE_HELD)
-        held *= np.float32(HELD_SHARE)
+        share, chance = SLOW_HELD if is_slow else HELD
+        held -= np.float32(chance)
+        held *= np.float32(share)
         gains += held
         return gains
+
+    def moved(self, semitones: int) -> Rolls:
+        """Return the rolls with each row where the one so many semitones above it was."""
+        rows = np.clip(np.arange(N_ROWS) + semitones, 0, N_ROWS - 1)
+        return Rolls(self.rise[:, rows], self.held[:, rows], self.weight)
 
 
 def onset_strength(levels: np.ndarray, hop: int, apart: int, reference: float) -> np.ndarray:
@@ -94,16 +103,17 @@ def recording_rolls(levels: np.ndarray, reference: float, frames: int) -> Rolls:
     """
     quiet = np.uint8(max(reference - HELD_DB * STEPS_PER_DB, 0))
     block = frames * max(1, round(BLOCK_S * LONG_FPS) // frames)
-    rises, helds = [], []
+    rise, held = (np.empty((-(-len(levels) // frames), N_ROWS), np.float32) for _ in range(2))
     for start in range(0, len(levels), block):
         lead = min(start, HOP * APART)
         part = levels[start - lead : start + block + APART]
         n = min(block, len(levels) - start)
         strength = onset_strength(part, HOP, APART, reference)[lead // HOP :][: -(-n // HOP)]
-        rises.append(_sums(strength, frames // HOP))
         inside = part[lead : lead + n : HOP]
-        helds.append(_sums(np.maximum(inside, quiet) - quiet, frames // HOP))
-    return _rolls(np.concatenate(rises), np.concatenate(helds))
+        done = slice(start // frames, -(-(start + n) // frames))
+        rise[done] = _sums(strength, frames // HOP)
+        held[done] = _sums(np.maximum(inside, quiet) - quiet, frames // HOP)
+    return _rolls(rise, held)
 
 
 def _sums(values: np.ndarray, together: int) -> np.ndarray:
@@ -132,8 +142,8 @@ def score_rolls(
         np.add.at(rise, (begin[inside], row[inside]), strength)
         np.add.at(held, (begin[inside], row[inside]), strength)
         np.add.at(held, (end[inside], row[inside]), -strength)
-    held = np.cumsum(held[:-1], axis=0)
-    return _rolls(rise, held)
+    np.cumsum(held, axis=0, out=held)
+    return _rolls(rise, held[:-1])
 
 
 def _rolls(rise: np.ndarray, held: np.ndarray) -> Rolls:

@@ -93,7 +93,6 @@ def compute_spectra(
         _Bank(SHORT_FPS, SHORT_WINDOW, _semitone_filters(SHORT_WINDOW, tuning or 0.0)),
         _Bank(BANDS_FPS, BANDS_WINDOW, _band_filters(BANDS_WINDOW)),
     ]
-    parts: list[list[np.ndarray]] = [[], [], []]
     n_samples, peak = 0, 0.0
     partials: list[tuple[complex, float]] = []
     for block in read_blocks(audio, sample_rate):
@@ -108,8 +107,8 @@ def compute_spectra(
             )
         if tuning is None:
             partials.extend(turns(block))
-        for bank, done in zip(banks, parts, strict=True):
-            done.append(bank.push(block))
+        for bank in banks:
+            bank.push(block)
     if n_samples == 0:
         raise InputError(f"{name}: holds no samples; record or export it again")
     if peak <= SILENT_PEAK:
@@ -118,10 +117,7 @@ def compute_spectra(
     if tuning is None and abs(found) > IN_TUNE:
         return compute_spectra(audio, sample_rate, found)
     n_frames = n_samples * LONG_FPS // SAMPLE_RATE + 1
-    for bank, done in zip(banks, parts, strict=True):
-        done.append(bank.finish(n_frames * bank.fps // LONG_FPS))
-    # One after the other, so that no more than one of them is held twice.
-    long, short, bands = (np.concatenate(parts.pop(0)) for _ in banks)
+    long, short, bands = (bank.finish(n_frames * bank.fps // LONG_FPS) for bank in banks)
     return Spectra(long, short, bands, n_samples / SAMPLE_RATE, found)
 
 
@@ -136,32 +132,33 @@ class _Bank:
         self._n_rows = filters.shape[1]
         self._groups = _groups(filters)
         self._buffer = np.zeros(window // 2, np.float32)  # frame 0 is centred on sample 0
-        self._n_done = 0
+        self._done = np.zeros((0, self._n_rows), np.uint8)
 
-    def push(self, block: np.ndarray) -> np.ndarray:
-        """Return the frames that the samples so far complete."""
+    def push(self, block: np.ndarray) -> None:
+        """Add the frames that the samples so far complete."""
         self._buffer = np.concatenate([self._buffer, block])
         n_frames = max(0, (len(self._buffer) - len(self._window)) // self._hop + 1)
-        if n_frames == 0:
-            return np.zeros((0, self._n_rows), np.uint8)
-        levels = self._levels(n_frames)
-        self._buffer = self._buffer[n_frames * self._hop :]
-        self._n_done += n_frames
-        return levels
+        if n_frames:
+            self._add(n_frames)
+            self._buffer = self._buffer[n_frames * self._hop :]
 
     def finish(self, n_frames: int) -> np.ndarray:
-        """Return the frames still missing to `n_frames`, with silence after the end."""
-        missing = n_frames - self._n_done
+        """Return the first `n_frames` frames, with silence after the end."""
+        missing = n_frames - len(self._done)
         needed = max(0, (missing - 1) * self._hop + len(self._window) - len(self._buffer))
         self._buffer = np.concatenate([self._buffer, np.zeros(needed, np.float32)])
-        return self._levels(missing)
+        self._add(missing)
+        return self._done
 
-    def _levels(self, n_frames: int) -> np.ndarray:
+    def _add(self, n_frames: int) -> None:
         from scipy.fft import rfft
 
         frames = np.lib.stride_tricks.sliding_window_view(self._buffer, len(self._window))
         frames = frames[:: self._hop][:n_frames]
-        levels = np.empty((n_frames, self._n_rows), np.uint8)
+        n_before = len(self._done)
+        # Grown where it is: blocks put together at the end would be in memory twice.
+        self._done.resize((n_before + n_frames, self._n_rows), refcheck=False)
+        levels = self._done[n_before:]
         energy = np.empty((IN_CACHE, self._n_rows), np.float32)
         for start in range(0, n_frames, IN_CACHE):
             spectrum = rfft(frames[start : start + IN_CACHE] * self._window, axis=1)
@@ -174,7 +171,6 @@ class _Bank:
             found *= STEPS_PER_DB * 10.0 / np.log(10.0)
             found -= STEPS_PER_DB * FLOOR_DB
             levels[start : start + IN_CACHE] = np.clip(found, 0, 255, out=found)
-        return levels
 
 
 def _groups(filters: np.ndarray) -> list[tuple[slice, slice, np.ndarray]]:
