@@ -14,6 +14,7 @@ from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
 from pianoalign_lib.io.notes import write_midi
 from pianoalign_lib.localizer import locate as locate_module
+from pianoalign_lib.localizer import transposition
 from pianoalign_lib.localizer.spectra import Spectra, compute_spectra
 from pianoalign_lib.localizer.transposition import locate
 
@@ -85,6 +86,17 @@ def test_any_pitch_of_a_and_the_midi_file_keeps_its_own(
     near_s = np.sort(result.notes["onset_s"]) - np.sort(true["onset_s"] * 440 / hz)
     assert np.mean(np.abs(near_s) <= 0.01) > 0.97
     assert result.sure_share > 0.95
+
+
+@pytest.mark.parametrize("key", [-6, -3, 0, 1, 6])
+@pytest.mark.parametrize("pace", [0.5, 1.3])
+def test_the_path_fits_best_in_the_key_that_is_played(
+    key: int, pace: float, spectra: Spectra, true: pd.DataFrame
+) -> None:
+    given = loose(true, seed=key + 20, pace=pace)
+    gains = transposition._gains(spectra, given.assign(pitch=given["pitch"] - key))
+    second, first = sorted(gains.values())[-2:]
+    assert gains[key] == first > 1.3 * second
 
 
 @pytest.mark.parametrize("key", [-6, -2, -1, 2, 5])
