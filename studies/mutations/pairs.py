@@ -268,7 +268,7 @@ def _still_there(source: Excerpt, data: bytes, suffix: str) -> pd.DataFrame:
         with sf.SoundFile(io.BytesIO(data)) as file:
             samples = file.read(dtype="float32", always_2d=True)[:, 0]
             same_rate = file.samplerate == RATE
-    except (sf.LibsndfileError, RuntimeError, PianoAlignError):
+    except (sf.LibsndfileError, RuntimeError, MemoryError, PianoAlignError):
         return source.notes.iloc[:0]
     whole, _ = sf.read(io.BytesIO(audio_bytes(source.samples, suffix)), dtype="float32")
     n_around, kept = round(AROUND_S * RATE), []
