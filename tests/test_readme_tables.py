@@ -135,3 +135,20 @@ def test_soft_and_repeated_notes_are_lost_as_is_said() -> None:
         assert of["previous"].loc[0] < of["previous"].loc[0.5]
         assert of["next"].loc[0] < of["next"].loc[0.5]
     assert share.loc[("localizer", "exact", "velocity", 0)] > 0.5
+
+
+def test_what_is_said_of_scores_is_what_table_9_has() -> None:
+    scores = pd.read_csv(ROOT / "results/demo/robustness.csv").query("condition == 'score'")
+    rows = scores.set_index("method")[["acc_10ms", "acc_50ms", "far_share", "silent_share"]] * 100
+    said = " ".join(README.split())
+    assert "{:.1f} / {:.1f} % of the notes played".format(*rows.loc["localizer"]) in said
+    assert "{2:.1f} % are more than 0.5 s off, and {3:.1f} %".format(*rows.loc["localizer"]) in said
+    assert (
+        "it is {:.1f} / {:.1f} %, {:.1f} % and {:.1f} %".format(*rows.loc["dtw_localizer"]) in said
+    )
+    assert "exact times given, {:.1f} / {:.1f} %".format(*rows.loc["exact"]) in said
+    drawn = pd.read_csv(ROOT / "results/demo/robustness_drawn.csv")
+    silent = 100 * drawn["n_silent"].sum() / drawn["n_aligned"].sum()
+    many = drawn[drawn["silent_share"] > 0.005]
+    counts = f"{len(many)} cases, {(many['test_set'] == 'score').sum()} of them scores"
+    assert f"Of {len(drawn)} cases drawn at random, {silent:.2f} %" in said and counts in said

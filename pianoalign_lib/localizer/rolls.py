@@ -44,6 +44,8 @@ class Rolls:
     ) -> np.ndarray:
         """Return what frames of this recording gain at frames of a score, above chance.
 
+        Where frames are long (`is_slow`), the held pitches say more than the onsets.
+
         Returns
         -------
         np.ndarray [shape=(stop - first, high - low), dtype=float32]
