@@ -179,6 +179,15 @@ def test_all_can_use_it_without_a_network(opened, aligned) -> None:
     assert {url.split(":")[0] for url in opened.asked} <= {"file", "data", "blob"}
 
 
+def still(page, selector: str) -> dict[str, float]:
+    """Return where an element is once it has stopped moving: the roll scrolls to the cursor."""
+    before, box = None, page.locator(selector).bounding_box()
+    while box != before:
+        page.wait_for_timeout(300)
+        before, box = box, page.locator(selector).bounding_box()
+    return box
+
+
 def test_a_note_can_be_dragged(browser, aligned, tmp_path: Path) -> None:
     player = alignment_player(aligned.notes, aligned._recording, aligned.spectra, editable=True)
     script = page_script().replace(
@@ -210,13 +219,15 @@ def test_a_note_can_be_dragged(browser, aligned, tmp_path: Path) -> None:
     opened.focus(".pa-player")
     opened.keyboard.press("l")
     inside = [each for each, s in enumerate(onset_s) if first_s <= s < first_s + 3 and each != 5]
-    box = opened.locator(f"[part=roll] g[data-row='{inside[0]}'] rect").bounding_box()
+    box = still(opened, f"[part=roll] g[data-row='{inside[0]}'] rect")
+    opened.evaluate("window.moved = null")
     opened.keyboard.down("Shift")
     opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.mouse.down()
     opened.mouse.move(box["x"] + box["width"] / 2 - 0.2 * width / SECONDS, box["y"], steps=4)
     opened.mouse.up()
     opened.keyboard.up("Shift")
+    opened.wait_for_function("window.moved")
     moved = dict(opened.evaluate("window.moved[0]"))
     assert set(inside) <= set(moved) <= {*inside, 5} and len(inside) > 3
     for each in inside:
