@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .following import Costs, Path, follow
+from .following import SLOW_S, Costs, Path, follow
 from .repeats import slid
 from .rolls import HOP, recording_rolls, score_rolls
 from .spectra import LONG_FPS, Spectra
@@ -15,9 +15,8 @@ from .stretches import FASTEST, SLOWEST, Stretch
 
 FINEST = 6  # spectral frames (10 ms) per frame of the path at its last rate
 # Of the slowest rate, the only one that compares all with all; and so many more before a frame is
-# longer than SLOW, from where on too much happens within it.
+# longer than SLOW_S, from where on too much happens within it.
 MOST_CELLS, MORE_CELLS = 2500 * 2500, 10_000 * 10_000
-SLOW = 20
 REFINEMENT = 5  # from rate to rate, at most
 BAND_S, BAND_FRAMES = 3.0, 6  # to each side of the path before: seconds, and its own frames
 SAME_S = 0.5  # a step of the path over more of the MIDI file than this is a jump
@@ -173,7 +172,7 @@ def find_course(
 def _steps(n_cells: float) -> list[int]:
     """Return the spectral frames per frame of the path, rate by rate."""
     slower = max(1.0, np.sqrt(n_cells / MOST_CELLS))
-    slower = min(slower, max(SLOW / FINEST, np.sqrt(n_cells / MORE_CELLS)))
+    slower = min(slower, max(SLOW_S * LONG_FPS / FINEST, np.sqrt(n_cells / MORE_CELLS)))
     steps = [int(np.ceil(FINEST * slower / HOP)) * HOP]
     while steps[-1] > FINEST:
         steps.append(max(FINEST, -(-steps[-1] // (REFINEMENT * HOP)) * HOP))

@@ -44,6 +44,11 @@ class Events:
     time_s: np.ndarray
     stretch: np.ndarray
 
+    @property
+    def first(self) -> np.ndarray:
+        """Return the first note of each event [shape=(n_events,), dtype=int64]."""
+        return np.flatnonzero(np.diff(self.of_note, prepend=-1))
+
 
 @dataclass(frozen=True)
 class Belief:
@@ -99,8 +104,7 @@ def settle(events: Events, evidence: np.ndarray) -> Belief:
         Log likelihood of each lag of a note's event, `LAG_S` apart, the middle one being 0.
     """
     n_events, n_lags = len(events.time_s), evidence.shape[1]
-    first = np.flatnonzero(np.diff(events.of_note, prepend=-1))
-    likely = np.add.reduceat(evidence, first, axis=0)
+    likely = np.add.reduceat(evidence, events.first, axis=0)
     likely = np.exp(likely - likely.max(axis=1, keepdims=True))
     steps = _step_chances(events, n_lags)
     ahead = np.empty((n_events, n_lags))

@@ -147,7 +147,7 @@ def place_along(
 
 def _parts(events: Events) -> Iterator[tuple[slice, Events]]:
     """Give rows and events of parts of up to `MOST_NOTES` notes, which end at the longest rests."""
-    first = np.append(np.flatnonzero(np.diff(events.of_note, prepend=-1)), len(events.of_note))
+    first = np.append(events.first, len(events.of_note))
     rest_s = np.abs(np.diff(events.time_s, append=np.inf))
     begin, n_events = 0, len(events.time_s)
     while begin < n_events:
