@@ -43,9 +43,11 @@ def test_the_full_network_has_the_papers_shape():
     assert recurrence.bidirectional and model.output.out_features == 88
 
 
-@pytest.mark.parametrize("name", list(load_params(training.Path(__file__).parents[1])["variants"]))
+@pytest.mark.parametrize(
+    "name", list(load_params(training.Path(__file__).parents[1], "maps")["variants"])
+)
 def test_every_variant_maps_rolls_to_rolls(name, repository):
-    variant = variant_config(load_params(repository), name)
+    variant = variant_config(load_params(repository, "maps"), name)
     frames = variant.fps
     logits = Crnn(variant)(torch.zeros(2, frames, 88), torch.zeros(2, frames, 88))
     assert logits.shape == (2, frames, 88)
@@ -60,6 +62,43 @@ def test_a_causal_variant_does_not_see_the_future():
         model = Crnn(VariantConfig("x", bidirectional=bidirectional)).eval()
         before = (model(base, base) - model(later, later)).detach()[:, :30].abs().max()
         assert (float(before) < 1e-6) is same
+
+
+def test_a_transformer_reads_what_is_long_in_windows_of_an_excerpt():
+    """Every frame comes from the window in which it is farthest from the edges; none is lost."""
+    torch.manual_seed(1)
+    model = Crnn(VariantConfig("x", recurrence="transformer", fps=50)).eval()
+    roll, spectrum = torch.rand(2, 1, 137, 256)  # windows begin at 0, 25, 50, 75 and 87
+    with torch.inference_mode():
+        whole = model.join(roll, spectrum)[0]
+        parts = [(0, 0, 37), (25, 38, 62), (50, 63, 87), (75, 88, 105), (87, 107, 137)]
+        for start, first, end in parts:
+            window = slice(start, start + 50)
+            alone = model.join(roll[:, window], spectrum[:, window])[0]
+            torch.testing.assert_close(whole[first:end], alone[first - start : end - start])
+        far = roll.clone()
+        far[:, 70:] = 0
+        near = model.join(far, spectrum)[0]
+    torch.testing.assert_close(near[:37], whole[:37])
+    assert not torch.allclose(near[63:70], whole[63:70])
+
+
+def test_max_pooling_halves_the_frequencies_as_strides_do():
+    pooled, strided = (Crnn(VariantConfig("x", narrowing=how)) for how in ("pooling", "stride"))
+    pools = [m for m in pooled.roll_branch.modules() if isinstance(m, torch.nn.MaxPool2d)]
+    assert [pool.kernel_size for pool in pools] == [(1, 2), (1, 2)]
+    assert not any(isinstance(m, torch.nn.MaxPool2d) for m in strided.modules())
+    shapes = [{name: w.shape for name, w in m.state_dict().items()} for m in (pooled, strided)]
+    assert sorted(map(tuple, shapes[0].values())) == sorted(map(tuple, shapes[1].values()))
+
+
+def test_a_variant_may_be_trained_in_its_own_way(repository):
+    params = load_params(repository, "maps")
+    ours, longer = (training_config(params, name) for name in ("crnn", "excerpt_5s"))
+    assert longer == replace(ours, excerpt_s=5, batch_size=1)
+    assert variant_config(params, "excerpt_5s") == VariantConfig("excerpt_5s")
+    with pytest.raises(ConfigError, match="unknown|narrow"):
+        variant_config(params | {"variants": {"x": {"narrowing": "none"}}}, "x")
 
 
 def test_blocks_equal_one_pass():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ FRAME_RATES = (50, 100, 200)
 _CHOICES = {
     "representation": REPRESENTATIONS,
     "fps": FRAME_RATES,
-    "recurrence": ("lstm", "gru", "none"),
+    "recurrence": ("lstm", "gru", "transformer", "none"),
+    "narrowing": ("stride", "pooling"),
 }
 HYBRID_VARIANT = "crnn"  # the network that follows DTW in the method "hybrid" (paper, hybrid)
 # Topics of params.yaml that a corpus can change, by entries of the same name in its own topic.
@@ -37,6 +38,7 @@ class VariantConfig:
     fps: int = 100
     recurrence: str = "lstm"
     bidirectional: bool = True
+    narrowing: str = "stride"  # how the second and third convolution halve the frequencies
 
     def __post_init__(self) -> None:
         for key, allowed in _CHOICES.items():
@@ -61,6 +63,9 @@ class TrainingConfig:
     patience: int
     output_bias: float
     output_speed: float
+
+
+_OF_TRAINING = frozenset(field.name for field in fields(TrainingConfig))
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,8 @@ def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
     variants = topic(params, "variants")
     if name not in variants:
         raise ConfigError(f"unknown variant '{name}'; params.yaml has {', '.join(variants)}")
-    settings = {**topic(params, "crnn"), **(variants[name] or {})}
-    settings.pop("seed", None)  # a matter of training
+    own = {key: value for key, value in (variants[name] or {}).items() if key not in _OF_TRAINING}
+    settings = {**topic(params, "crnn"), **own}
     try:
         return VariantConfig(name=name, **settings)
     except TypeError as error:
@@ -157,12 +162,12 @@ def variant_config(params: dict[str, Any], name: str) -> VariantConfig:
 
 
 def training_config(params: dict[str, Any], variant: str) -> TrainingConfig:
-    """Return the topic ``training``, with the seed of a variant that has its own.
+    """Return the topic ``training``, with what a variant has of its own, as its seed.
 
     A setting that is missing, unknown or not positive where it must be is a `ConfigError`.
     """
     own = topic(params, "variants").get(variant) or {}
-    settings = topic(params, "training") | {key: own[key] for key in own if key == "seed"}
+    settings = topic(params, "training") | {key: own[key] for key in own if key in _OF_TRAINING}
     try:
         config = TrainingConfig(**settings)
     except TypeError as error:

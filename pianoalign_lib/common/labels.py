@@ -11,6 +11,12 @@ METHODS = {
     "cnn": "CNN only",
     "gru": "GRU",
     "lstm_uni": "LSTM, one direction",
+    "transformer": "Transformer",
+    "transformer_long": "Transformer, trained longer",
+    "excerpt_2s": "CRNN, excerpts of 2 s",
+    "excerpt_5s": "CRNN, excerpts of 5 s",
+    "excerpt_10s": "CRNN, excerpts of 10 s",
+    "pooling": "CRNN, max-pooling",
     "crnn_cqt": "CRNN, CQT",
     "crnn_logmel": "CRNN, log-Mel",
     "crnn_mel": "CRNN, Mel",
@@ -43,6 +49,11 @@ TEST_SETS = {
     "ENSTDkCl": "Disklavier, close microphones",
     "ENSTDkAm": "Disklavier, ambient microphones",
 }
+
+
+def first_training(method: str) -> str:
+    """Return the method's name without its seed: ``crnn_seed2`` → ``crnn``."""
+    return re.sub(r"_seed\d+$", "", method)
 
 
 def method_label(method: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.errors import PianoAlignError
-from pianoalign_lib.common.labels import condition_label, method_label, set_label
+from pianoalign_lib.common.labels import condition_label, first_training, method_label, set_label
 
 from .statistics import Estimate, of_performances
 
@@ -60,7 +59,7 @@ class Evidence:
     def trainings(self, method: str) -> list[str]:
         """Return the names of the trainings of a network on the test set, one per seed."""
         rows = self.scores[self.scores["test_set"].isin(TEST)]
-        return sorted(name for name in rows["method"].unique() if _base(name) == method)
+        return sorted(name for name in rows["method"].unique() if first_training(name) == method)
 
     def accuracy(self, method: str, ms: float = 10) -> Estimate:
         """Return the accuracy on the test set."""
@@ -83,7 +82,7 @@ class Evidence:
         """
         groups = defaultdict(list)
         for name in self.scores.loc[self.scores["test_set"].isin(TEST), "method"].unique():
-            groups[_base(name)].append(name)
+            groups[first_training(name)].append(name)
         squares, freedom = 0.0, 0
         for names in groups.values():
             if len(names) > 1:
@@ -159,7 +158,3 @@ class Evidence:
         if table.isna().to_numpy().any() or not same:
             raise NoEvidenceError(f"the methods were run on different notes of {where}")
         return table["hits"][list(methods)].to_numpy(), notes[methods[0]].to_numpy()
-
-
-def _base(method: str) -> str:
-    return re.sub(r"_seed\d+$", "", method)
