@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     step.add_argument("--folder")
     step.set_defaults(run=_real_instruments)
     step = steps.add_parser("measure", help="run methods and score them")
-    step.add_argument("--on", nargs="+", default=["strings", "demo"], help="strings, others, demo")
+    step.add_argument("--on", nargs="+", help="of strings, others, demo; default: what is there")
     step.add_argument("--methods", nargs="+", help="default: all")
     step.add_argument("--jobs", type=int, default=1, help="processes side by side")
     step.set_defaults(run=_measure_instruments)
@@ -103,19 +103,25 @@ def _real_instruments(arguments: Namespace) -> None:
     from pianoalign_lib.common.config import corpus_paths
     from pianoalign_lib.corpora.annotated import prepare_annotated
 
-    from .instruments.measure import OTHERS, VARIABLE
+    from .instruments.names import OTHERS, VARIABLE
 
     folder = arguments.folder or os.environ.get(VARIABLE)
+    if not folder:
+        print(f"not run: name the folder of real recordings (--folder, ${VARIABLE})")
+        return
     prepare_annotated(corpus_paths(OTHERS), {}, "eval", 1, folder=folder)
 
 
 def _measure_instruments(arguments: Namespace) -> None:
     from pianoalign_lib.common.config import load_params, project_root
 
-    from .instruments.measure import METHODS, run_instruments
+    from .instruments.measure import run_instruments
+    from .instruments.names import CORPUS, METHODS, OTHERS, PIANO
 
-    root, methods = project_root(), arguments.methods or METHODS
-    run_instruments(root, load_params(root), arguments.on, methods, arguments.jobs)
+    root = project_root()
+    there = (root / "data" / OTHERS / "eval" / "recordings.csv").is_file()
+    on = arguments.on or [CORPUS, PIANO, *[OTHERS] * there]
+    run_instruments(root, load_params(root), on, arguments.methods or METHODS, arguments.jobs)
 
 
 def _mutations(arguments: Namespace) -> None:

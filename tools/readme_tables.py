@@ -1,4 +1,4 @@
-"""Write README's two tables of accuracies, from the committed results.
+"""Write README's tables of accuracies, from the committed results.
 
 ``python -m tools.readme_tables`` puts them between the comments that name them;
 ``tests/test_readme_tables.py`` says when that is due.
@@ -10,10 +10,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from pianoalign_lib.common.config import project_root
 from pianoalign_lib.common.files import write_text
 from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
 from pianoalign_lib.tables.tools import MAIN, TOOLS, field_scores, read_field
+from studies.instruments import names
+from studies.instruments.table import scores_of
 
 # Corpus and test set of each column, and its header.
 WHOLE = {
@@ -66,6 +70,24 @@ def tools_table(root: Path) -> str:
             cost = "" if calibrated or method == "none" else _cost(scores, method)
             rows.append(["" if calibrated else label, kind, *cells, cost])
     return _table(head + rows) + "\n" + _behind(scores)
+
+
+def instruments_table(root: Path) -> str:
+    """Return the table of other instruments: what ran, instruments below each other."""
+    found = pd.read_csv(root / "results" / "demo" / names.FILE)
+    scores = scores_of(found, names.CORPUS)
+    ran = found[(found["corpus"] == names.CORPUS) & found["condition"].notna()]
+    methods = [method for method in names.METHODS if (ran["method"] == method).any()]
+    rows = [["", *(names.label(method) for method in methods)]]
+    for test_set, name in names.INSTRUMENTS.items():
+        cells = [scores.find(test_set, method, MAIN) for method in methods]
+        shown = [_shares(row) if isinstance(row, dict) else "not run" for row in cells]
+        rows.append([name, *shown])
+    return _table(rows)
+
+
+def _shares(row: dict) -> str:
+    return f"{100 * row['acc_10ms']:.1f} / {100 * row['acc_50ms']:.1f}"
 
 
 def _field(root: Path) -> Rows:
@@ -139,7 +161,11 @@ def with_tables(readme: str, tables: dict[str, str]) -> str:
 
 def tables(root: Path) -> dict[str, str]:
     """Return README's tables by the names of their places."""
-    return {"methods": methods_table(root), "tools": tools_table(root)}
+    return {
+        "methods": methods_table(root),
+        "tools": tools_table(root),
+        "instruments": instruments_table(root),
+    }
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.corpora.sounding import note_latency
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
 from pianoalign_lib.io.placement import NOT_HEARD, Placement, placed
@@ -31,20 +32,9 @@ from pianoalign_lib.methods.placing import prepare, prepare_localizer
 from pianoalign_lib.scoring.metrics import evaluate
 from pianoalign_lib.scoring.scores import write_scores
 
-from .render import CORPUS
+from .names import ALL, CONDITIONS, CORPORA, CORPUS, FILE, METHODS, PIANO, TOLERANCES_MS
 
 log = logging.getLogger(__name__)
-FILE = "instruments.csv"
-VARIABLE = "PIANOALIGN_OTHER"  # names the folder of real recordings
-OTHERS = "others"  # real recordings, as pianoalign_lib.corpora.annotated imports them
-PIANO = "demo"  # what training on other instruments costs on the piano
-ALL = "all"  # the test sets of `strings` together
-TOLERANCES_MS = (10, 25, 50)
-CONDITIONS = ("note100", "drift10")
-JOINT = ("crnn_joint", "localizer_joint")  # trained on piano and `strings`
-METHODS = ("none", "dtw", "crnn", "hybrid", "basic_pitch", "localizer", *JOINT)
-OF_PIANO = ("none", "crnn", "localizer", *JOINT)
-CORPORA = {CORPUS: METHODS, OTHERS: METHODS, PIANO: OF_PIANO}
 AFTER = {"hybrid": "dtw", "basic_pitch": "cqt_dtw"}  # what warps the notes before
 KEYS = ["corpus", "method"]
 Aligner = Callable[[pd.DataFrame], Placement]
@@ -93,6 +83,8 @@ def run_instruments(
             if corpus == CORPUS:
                 frame = pd.concat([frame, frame.assign(test_set=ALL)], ignore_index=True)
             rows = evaluate(frame, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
+            if method == "none":
+                rows = rows.merge(sound_after_label(frame), on="test_set")
             table = pd.concat([table[~mine], rows.assign(corpus=corpus)], ignore_index=True)
     table = _ordered(table)
     write_scores(path, table)
@@ -148,6 +140,7 @@ def place_all(
         warp, align = prepared(root, params, method, audio)
     except InputError:  # too soft or too short for DTW
         warp, align = None, _left
+    latency_s = note_latency(audio, notes)["latency_s"] if method == "none" else np.nan
     parts = []
     for condition in CONDITIONS:
         given = loose = loose_notes(notes, condition, recording.recording, params)
@@ -173,10 +166,24 @@ def place_all(
                     "onset_s": found.onset_s,
                     "confidence": np.asarray(found.confidence, np.float32),
                     "placed": found.heard,
+                    "latency_s": latency_s,
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def sound_after_label(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return how long after their labels isolated notes sound (:mod:`..corpora.sounding`).
+
+    One row per test set: test_set, sound_median_s, sound_spread_s (between the quartiles) and
+    n_sound, the notes that could be measured.
+    """
+    once = frame[frame["condition"] == CONDITIONS[0]].groupby("test_set")["latency_s"]
+    quartiles = once.quantile(np.array([0.25, 0.5, 0.75])).unstack()
+    spread_s = quartiles[0.75] - quartiles[0.25]
+    columns = {"sound_median_s": quartiles[0.5], "sound_spread_s": spread_s}
+    return pd.DataFrame(columns | {"n_sound": once.count()}).reset_index()
 
 
 def _left(notes: pd.DataFrame) -> Placement:
@@ -194,6 +201,6 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     order = ["corpus", "test_set", "method", "condition", "calibrated"]
     by = [table[name].map(rank) if name in KEYS else table[name].astype(str) for name in order]
     rows = pd.concat(by, axis=1).sort_values(order, kind="stable").index
-    return table.loc[
-        rows, [*order, "not_run", *(it for it in table if it not in {*order, "not_run"})]
-    ]
+    first = [*order, "not_run"]
+    columns = [*first, *(name for name in table if name not in first)]
+    return table.loc[rows, columns].reset_index(drop=True)

@@ -130,8 +130,8 @@ def _guitar(notes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
             rows.append((int(note["pitch"]), int(note["velocity"]), onset_s, end_s, string))
             busy_s[string], struck_s[string], free_s = end_s, onset_s, onset_s + PLUCK_S
     table = pd.DataFrame(rows, columns=["pitch", "velocity", "onset_s", "offset_s", "string"])
-    next_s = table.groupby("string")["onset_s"].shift(-1).fillna(np.inf)
-    return _table(table.assign(offset_s=np.minimum(table["offset_s"], next_s)))
+    until_s = table.groupby("string")["onset_s"].shift(-1).fillna(np.inf)
+    return _table(table.assign(offset_s=np.minimum(table["offset_s"], until_s)))
 
 
 def _bowed(notes: pd.DataFrame, instrument: str, rng: np.random.Generator) -> pd.DataFrame:

@@ -24,10 +24,10 @@ from pianoalign_lib.corpora.performances import Excerpt, read_performance, rende
 from pianoalign_lib.corpora.timing_errors import generator
 from pianoalign_lib.io.notes import write_midi
 
+from .names import CORPUS
 from .playable import playable
 from .voices import load_voice, plays
 
-CORPUS = "strings"
 RELATED = {"musescore": "fluid_r3"}  # a font made of another's recordings counts as that one
 
 

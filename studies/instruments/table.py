@@ -6,46 +6,30 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pianoalign_lib.common.labels import condition_label, method_label
+from pianoalign_lib.common.labels import condition_label
 from pianoalign_lib.scoring.scores import Scores
 from pianoalign_lib.tables.columns import SIZE, cell_of, size_cells
 from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 
-from .measure import ALL, CONDITIONS, CORPUS, METHODS, OF_PIANO, OTHERS, PIANO, TOLERANCES_MS
+from .names import (
+    CONDITIONS,
+    CORPUS,
+    INSTRUMENTS,
+    METHODS,
+    OF_PIANO,
+    OTHERS,
+    PIANO,
+    REAL,
+    TOLERANCES_MS,
+    label,
+)
 
-LABELS = {
-    "crnn": "CRNN trained on demo",
-    "basic_pitch": "basic-pitch + matching",
-    "localizer": "Localizer as released (piano)",
-    "crnn_joint": "CRNN trained on demo and strings",
-    "localizer_joint": "Localizer trained on piano and strings",
-}
-INSTRUMENTS = {
-    "steel_guitar": "guitar, steel strings",
-    "nylon_guitar": "guitar, nylon strings",
-    "electric_guitar": "electric guitar",
-    "harpsichord": "harpsichord",
-    "harp": "harp",
-    "bowed": "bowed strings",
-    ALL: "all of them",
-}
-REAL = {"guitarset": "GuitarSet, microphone", "violin": "solo violin (agreement)"}
 _INTERVALS = (
     "In brackets: 95 % bootstrap interval over recordings (not over training runs); excerpts of "
     "one performance count as recordings of their own."
 )
 _CALIBRATED = "Calibrated: after removing each recording's median error."
 _KINDS = (("", False), ("calibrated_", True))
-
-
-def instrument_label(test_set: str) -> str:
-    """Return the name of a test set of `strings` to print."""
-    return INSTRUMENTS.get(test_set, test_set)
-
-
-def label(method: str) -> str:
-    """Return the name of a method to print."""
-    return LABELS.get(method, method_label(method))
 
 
 def table10_instruments(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
@@ -58,7 +42,7 @@ def table10_instruments(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
     """
     caption = "Table 10. Other instruments: notes within a tolerance (%)"
     keys = [(instrument, method) for instrument in INSTRUMENTS for method in METHODS]
-    own = [_sizes(found, CORPUS), _CALIBRATED, _INTERVALS]
+    own = [_absent(found, CORPUS), _sound(found, INSTRUMENTS), _CALIBRATED, _INTERVALS]
     return _table("table10_instruments", caption, found, CORPUS, keys, INSTRUMENTS, [*own, *notes])
 
 
@@ -67,7 +51,7 @@ def table10b_real_instruments(found: pd.DataFrame, *, notes: Sequence[str] = ())
     caption = "Table 10b. Real recordings of other instruments: notes within a tolerance (%)"
     keys = [(test_set, method) for test_set in REAL for method in METHODS]
     own = [
-        _sizes(found, OTHERS),
+        _absent(found, OTHERS),
         "Violin: its labels are themselves an alignment, estimated by DTW on a grid of 32 ms: the "
         "numbers are agreement with that estimate, and no accuracy.",
         "GuitarSet: two excerpts by one player, so that the interval says little. Its labels were "
@@ -141,6 +125,22 @@ def _accuracies(row: dict | Missing) -> list[Cell]:
     ]
 
 
-def _sizes(found: pd.DataFrame, corpus: str) -> str:
-    mine = found[(found["corpus"] == corpus) & found["condition"].notna()]
-    return "" if len(mine) else f"The corpus {corpus} was not here: nothing was measured on it."
+def _absent(found: pd.DataFrame, corpus: str) -> str:
+    ran = (found["corpus"] == corpus) & found["condition"].notna()
+    return "" if ran.any() else f"The corpus {corpus} was not here: nothing was measured on it."
+
+
+def _sound(found: pd.DataFrame, names: dict[str, str]) -> str:
+    """Say how far the labels are from the sound, where both could be measured."""
+    rows = found[found["test_set"].isin(list(names)) & (found["method"] == "none")]
+    parts = [
+        f"{names[row['test_set']]} {1000 * row['sound_median_s']:.1f} ms "
+        f"({1000 * row['sound_spread_s']:.1f})"
+        for row in rows.drop_duplicates("test_set").to_dict("records")
+    ]
+    if not parts:
+        return ""
+    return (
+        "A label is where the sound passes 5 % of its peak. Isolated notes reach a quarter of "
+        f"their rise after it by (median; between the quartiles): {'; '.join(parts)}."
+    )
