@@ -96,11 +96,11 @@ def not_run(root: Path, method: str) -> str:
     if method == "basic_pitch" and find_spec("basic_pitch") is None:
         return "basic-pitch is not installed ('make peers')"
     weights = {
-        "crnn_joint": root / "checkpoints" / CORPUS / "crnn.safetensors",
+        "crnn_joint": root / "checkpoints" / "joint" / "crnn.safetensors",
         "localizer_joint": root / "checkpoints" / "localizer" / "joint.onnx",
     }
     if method in weights and not weights[method].is_file():
-        return "not trained: training/dvc.yaml has the commands"
+        return "not trained: python -m training.joint"
     return ""
 
 
@@ -126,7 +126,7 @@ def _aligner(root: Path, params: dict[str, Any], method: str, audio: np.ndarray)
     if method == "localizer_joint":
         return prepare_localizer(audio, "joint", root / "checkpoints" / "localizer")
     if method == "crnn_joint":
-        return prepare(f"crnn_of_{CORPUS}", audio, CorpusPaths(root, PIANO), params)
+        return prepare("crnn_of_joint", audio, CorpusPaths(root, PIANO), params)
     return prepare(method, audio, CorpusPaths(root, PIANO), params)
 
 
