@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped; the same command goes on from here"
 Params = dict[str, Any]
-CORPORA = ("demo", "maps", "maestro", "asap")
+CORPORA = ("demo", "maps", "maestro", "asap", "guitarset", "folder")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,8 +79,8 @@ def build_parser() -> ArgumentParser:
     render.add_argument("--split", choices=("eval", "train"), default="eval")
     render.add_argument(
         "--folder",
-        help="where MAPS, MAESTRO or ASAP is; default: $PIANOALIGN_MAPS, $PIANOALIGN_MAESTRO or "
-        "$PIANOALIGN_ASAP (MAPS and ASAP: else what was fetched)",
+        help="where the corpus is, for `folder` any recordings with MIDI or JAMS; default: "
+        "$PIANOALIGN_MAPS, $PIANOALIGN_GUITARSET ... (MAPS and ASAP: else what was fetched)",
     )
     render.add_argument(
         "--allow-partial", action="store_true", help="go on without missing or broken recordings"
@@ -141,8 +141,8 @@ def _fetch(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
         fetch_asap(paths.sources, paths.data / "downloads")
     else:
         raise ConfigError(
-            f"{paths.corpus}: is not fetched here (over 100 GB); get it from its own site and name "
-            f"its folder: pianoalign data render --corpus {paths.corpus} --folder /path/to/it"
+            f"{paths.corpus}: is not fetched here; get it from its own site and name its "
+            f"folder: pianoalign data render --corpus {paths.corpus} --folder /path/to/it"
         )
 
 
@@ -161,10 +161,14 @@ def _render(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
         from .corpora.maps.prepare import prepare_maps
 
         prepare_maps(paths, params, split, jobs, folder=folder, allow_partial=partial)
-    else:
+    elif paths.corpus == "maestro":
         from .corpora.maestro import prepare_maestro
 
         prepare_maestro(paths, params, split, jobs, folder=folder, allow_partial=partial)
+    else:
+        from .corpora.annotated import prepare_annotated
+
+        prepare_annotated(paths, params, split, jobs, folder=folder, allow_partial=partial)
 
 
 def _train(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:

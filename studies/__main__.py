@@ -36,6 +36,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument("--conditions", nargs="+", help="default: all")
     command.add_argument("--drawn", action="store_true", help="cases drawn at random instead")
     command.set_defaults(run=_robustness)
+    command = commands.add_parser("instruments", help="other instruments: corpus and measurements")
+    steps = command.add_subparsers(required=True, metavar="STEP")
+    steps.add_parser("fetch", help="download the instruments").set_defaults(run=_fetch_instruments)
+    step = steps.add_parser("render", help="render the corpus strings")
+    step.add_argument("--split", choices=("eval", "train"), default="eval")
+    step.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    step.set_defaults(run=_render_instruments)
+    step = steps.add_parser("real", help="import real recordings ($PIANOALIGN_OTHER or --folder)")
+    step.add_argument("--folder")
+    step.set_defaults(run=_real_instruments)
+    step = steps.add_parser("measure", help="run methods and score them")
+    step.add_argument("--on", nargs="+", help="of strings, others, demo; default: what is there")
+    step.add_argument("--methods", nargs="+", help="default: all")
+    step.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    step.set_defaults(run=_measure_instruments)
     command = commands.add_parser("mutations", help="throw damaged and odd pairs at the command")
     command.add_argument("--count", type=int, default=10_000)
     command.add_argument("--working", default="data/mutations", help="folder of what is done")
@@ -65,6 +80,48 @@ def _short_tempo(arguments: Namespace) -> None:
     from .short_tempo.run import run_short_tempo
 
     run_short_tempo(*corpus_of(arguments), arguments.jobs)
+
+
+def _fetch_instruments(_: Namespace) -> None:
+    from pianoalign_lib.common.config import corpus_paths
+
+    from .instruments.voices import fetch_voices
+
+    fetch_voices(corpus_paths("strings"))
+
+
+def _render_instruments(arguments: Namespace) -> None:
+    from pianoalign_lib.common.config import corpus_paths, load_params
+
+    from .instruments.render import render_strings
+
+    paths = corpus_paths("strings")
+    render_strings(paths, load_params(paths.root), arguments.split, arguments.jobs)
+
+
+def _real_instruments(arguments: Namespace) -> None:
+    from pianoalign_lib.common.config import corpus_paths
+    from pianoalign_lib.corpora.annotated import prepare_annotated
+
+    from .instruments.names import OTHERS, VARIABLE
+
+    folder = arguments.folder or os.environ.get(VARIABLE)
+    if not folder:
+        print(f"not run: name the folder of real recordings (--folder, ${VARIABLE})")
+        return
+    prepare_annotated(corpus_paths(OTHERS), {}, "eval", 1, folder=folder)
+
+
+def _measure_instruments(arguments: Namespace) -> None:
+    from pianoalign_lib.common.config import load_params, project_root
+
+    from .instruments.measure import run_instruments
+    from .instruments.names import CORPUS, METHODS, OTHERS, PIANO
+
+    root = project_root()
+    there = (root / "data" / OTHERS / "eval" / "recordings.csv").is_file()
+    on = arguments.on or [CORPUS, PIANO, *[OTHERS] * there]
+    run_instruments(root, load_params(root), on, arguments.methods or METHODS, arguments.jobs)
 
 
 def _mutations(arguments: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Table 10 and figure 5: classes and scores against notes worked out by hand, and invariants."""
+"""Table 8b and figure 5: classes and scores against notes worked out by hand, and invariants."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def by_note() -> pd.DataFrame:
 
 
 def test_tables_hold_the_scores_and_say_what_is_missing(by_note: pd.DataFrame) -> None:
-    table = tables.table10_velocity(by_note)
+    table = tables.table8b_velocity(by_note)
     shown = table.frame().set_index(["test_set", "method", "velocity"])
     assert shown.index.unique("test_set").tolist() == ["test", "room"]
     assert len(shown) == 4 * (2 * 5 + 1)  # the exact MIDI on one test set
@@ -186,13 +186,13 @@ def test_tables_hold_the_scores_and_say_what_is_missing(by_note: pd.DataFrame) -
     )
     assert float(row["spread_ms"]) == pytest.approx(1000 * calibrated["spread_s"], abs=0.005)
     assert "fewer than 20" in str(shown.loc[("test", "crnn", "0–24"), "n_notes"])
-    without = tables.table10_velocity(by_note[by_note["method"] != "hybrid"])
+    without = tables.table8b_velocity(by_note[by_note["method"] != "hybrid"])
     (reason,) = [note for note in without.markdown().splitlines() if "no predictions of" in note]
     assert reason.startswith("- (")
 
 
 def test_the_table_of_repetitions_has_both_sides(by_note: pd.DataFrame) -> None:
-    shown = tables.table10b_repetition(by_note).frame().set_index(["test_set", "method", "gap"])
+    shown = tables.table8c_repetition(by_note).frame().set_index(["test_set", "method", "gap"])
     chosen = by_note[(by_note["method"] == "dtw") & (by_note["test_set"] == "room")]
     row = shown.loc[("room", "dtw", "500 ms or more, or none")]
     for kind in ("previous", "next"):

@@ -1,4 +1,4 @@
-"""Table 10c: the localizer's confidence by velocity, against labels and against the sound."""
+"""Table 8d: the localizer's confidence by velocity, against labels and against the sound."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_notes_that_were_not_placed_do_not_count() -> None:
 
 def test_the_table_of_confidence_has_the_sound_where_it_was_measured() -> None:
     found, latency = disklavier(80)
-    table = confidence_table.table10c_confidence(confidence_by_velocity(found, latency, samples=20))
+    table = confidence_table.table8d_confidence(confidence_by_velocity(found, latency, samples=20))
     shown = table.frame().set_index(["test_set", "velocity"])
     assert float(shown.loc[("ENSTDkCl", "all"), "sound"]) == 100.0
     assert float(shown.loc[("ENSTDkCl", "all"), "label"]) == 0.0
@@ -75,7 +75,7 @@ def test_without_a_measured_note_there_are_no_rows_of_the_sound() -> None:
     found, latency = disklavier()
     rows = confidence_by_velocity(found, latency.assign(latency_s=np.nan), samples=20)
     assert set(rows["reference"]) == {"label", "label_calibrated"}
-    table = confidence_table.table10c_confidence(rows)
+    table = confidence_table.table8d_confidence(rows)
     assert set(table.frame()["sound"]) == {"–"}
     nothing = confidence_by_velocity(found.assign(placed=False), latency)
-    assert not confidence_table.table10c_confidence(nothing).rows
+    assert not confidence_table.table8d_confidence(nothing).rows

@@ -130,6 +130,7 @@ def test_training_is_frozen_and_what_it_made_is_in_git(index: SimpleNamespace) -
     assert set(frozen) == {
         *(name for name in index.stages if name.startswith(TRAINING)),
         *(f"{file}:{name}" for file in FILES.values() for name in ("field", "robustness")),
+        "dvc.yaml:instruments",
     }
     for stage in frozen.values():
         for path, out in stage.outs.items():

@@ -6,7 +6,7 @@ Both are the same but for these, so that only ``dvc.yaml`` is edited:
 - nothing is fetched: MAPS lies outside of the project, and `make repro` checks it;
 - ``maps.evaluation.runs`` says what is evaluated, and ``maps.variants`` adds seeds;
 - notebooks also write what ``results.yaml`` lists for maps only;
-- ``maps/own.yaml`` has whole stages, and what others depend on besides.
+- ``maps/own.yaml`` has whole stages, what others depend on besides, and which it is without.
 
 ``python -m tools.maps_pipeline`` writes it; ``tests/test_pipeline.py`` says when it is due.
 """
@@ -33,7 +33,8 @@ def maps_pipeline(root: Path) -> str:
     """Return the text of ``maps/dvc.yaml`` for the project in `root`."""
     demo, own = (_read(root / name) for name in ("dvc.yaml", "maps/own.yaml"))
     stages = demo["stages"]
-    del stages["fetch"]
+    for name in ("fetch", *own["without"]):
+        del stages[name]
     stages["predict_crnn_of_demo"] = stages.pop("predict_crnn_of_maps")
     stages["predict_seed"] = _replaced(stages["predict"], "variants", "maps.variants")
     stages |= own["stages"]

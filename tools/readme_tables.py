@@ -1,4 +1,4 @@
-"""Write README's two tables of accuracies, from the committed results.
+"""Write README's tables of accuracies, from the committed results.
 
 ``python -m tools.readme_tables`` puts them between the comments that name them;
 ``tests/test_readme_tables.py`` says when that is due.
@@ -10,10 +10,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from pianoalign_lib.common.config import project_root
 from pianoalign_lib.common.files import write_text
 from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
 from pianoalign_lib.tables.tools import MAIN, TOOLS, field_scores, read_field
+from studies.instruments import names
+from studies.instruments.table import scores_of
 
 # Corpus and test set of each column, and its header.
 WHOLE = {
@@ -41,10 +45,7 @@ Rows = dict[str, Scores]
 
 def methods_table(root: Path) -> str:
     """Return the table of the paper's methods and ours on whole test sets, in Markdown."""
-    scores = {
-        name: Scores(read_scores(root / "results" / name / "metrics.csv"))
-        for name in ("maps", "demo")
-    }
+    scores = _metrics(root)
     head = [_head(scores, WHOLE)]
     rows = [
         [label if kind == "raw" else "", kind, *_cells(scores, WHOLE, method, calibrated)]
@@ -66,6 +67,64 @@ def tools_table(root: Path) -> str:
             cost = "" if calibrated or method == "none" else _cost(scores, method)
             rows.append(["" if calibrated else label, kind, *cells, cost])
     return _table(head + rows) + "\n" + _behind(scores)
+
+
+def instruments_table(root: Path) -> str:
+    """Return the table of other instruments, and what follows from it, in words."""
+    found = pd.read_csv(root / "results" / "demo" / names.FILE)
+    scores = scores_of(found, names.CORPUS)
+    ran = found[(found["corpus"] == names.CORPUS) & found["condition"].notna()]
+    methods = [method for method in names.METHODS if (ran["method"] == method).any()]
+    rows = [["", *(names.label(method) for method in methods)]]
+    for test_set, name in names.INSTRUMENTS.items():
+        shown = [_shares(scores.find(test_set, method, MAIN)) for method in methods]
+        rows.append([name, *shown])
+    return f"{_table(rows)}\n{_sampled(scores, root)}\n{_real(scores_of(found, names.OTHERS))}"
+
+
+def _sampled(scores: Scores, root: Path) -> str:
+    """Say how the localizer, trained on pianos, does on other sampled instruments."""
+    piano = _row(_metrics(root), "demo", "test", "localizer", False)["acc_10ms"]
+    found = {name: scores.find(name, "localizer", MAIN) for name in names.INSTRUMENTS}
+    bowed, calibrated = (scores.find("bowed", "localizer", MAIN, each) for each in (False, True))
+    plucked = [
+        100 * row["acc_10ms"]
+        for name, row in found.items()
+        if isinstance(row, dict) and name not in ("bowed", names.ALL)
+    ]
+    return (
+        "Of notes that are plucked, the localizer as released, which has heard pianos only, places "
+        f"{min(plucked):.1f} to {max(plucked):.1f} % within 10 ms, depending on the instrument "
+        f"({100 * piano:.1f} % on `demo`'s Steinway); of bowed ones {_shares(bowed)} % within 10 / "
+        f"50 ms, calibrated {_shares(calibrated)} %.\n"
+    )
+
+
+def _real(scores: Scores) -> str:
+    """Say the same of the few real recordings."""
+    lines = []
+    for test_set, name in names.REAL.items():
+        raw, calibrated = (scores.find(test_set, "localizer", MAIN, it) for it in (False, True))
+        if isinstance(raw, dict):
+            lines.append(
+                f"{name}, {raw['n_recordings']} recordings, {raw['n_notes']:,} notes: "
+                f"{_shares(raw)} % within 10 / 50 ms, calibrated {_shares(calibrated)} %; median "
+                f"error {1000 * raw['bias_s']:.1f} ms."
+            )
+    return "\n".join(lines).replace("error -", "error −") + "\n"
+
+
+def _shares(row: dict | Missing) -> str:
+    if isinstance(row, Missing):
+        return row.label
+    return f"{100 * row['acc_10ms']:.1f} / {100 * row['acc_50ms']:.1f}"
+
+
+def _metrics(root: Path) -> Rows:
+    return {
+        name: Scores(read_scores(root / "results" / name / "metrics.csv"))
+        for name in ("maps", "demo")
+    }
 
 
 def _field(root: Path) -> Rows:
@@ -139,7 +198,11 @@ def with_tables(readme: str, tables: dict[str, str]) -> str:
 
 def tables(root: Path) -> dict[str, str]:
     """Return README's tables by the names of their places."""
-    return {"methods": methods_table(root), "tools": tools_table(root)}
+    return {
+        "methods": methods_table(root),
+        "tools": tools_table(root),
+        "instruments": instruments_table(root),
+    }
 
 
 if __name__ == "__main__":

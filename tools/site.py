@@ -43,14 +43,13 @@ def build(root: Path, folder: Path, *, execute: bool = True) -> Path:
     source, pages = folder / "source", folder / "html"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "site", source)
-    contents = read_contents(root)
     (source / "_extra").mkdir()
     example = align(root / "examples" / "recording.flac", root / "examples" / "loose.mid")
     (source / "_extra" / "example.html").write_text(str(example.listen().page()), encoding="utf-8")
-    _notebooks(root, source / "notebooks", contents, execute)
+    _notebooks(root, source / "notebooks", execute)
     (source / "results").mkdir()
     for corpus in CORPORA:
-        text = results_page(root, source, corpus, contents)
+        text = results_page(root, source, corpus, read_contents(root, corpus))
         (source / "results" / f"{corpus}.md").write_text(text, encoding="utf-8")
     (source / "cli.md").write_text(cli_page(), encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
@@ -58,7 +57,7 @@ def build(root: Path, folder: Path, *, execute: bool = True) -> Path:
     return pages
 
 
-def _notebooks(root: Path, target: Path, contents: Contents, execute: bool) -> None:
+def _notebooks(root: Path, target: Path, execute: bool) -> None:
     """Copy the executed notebooks, execute those outside the pipeline, and list them all."""
     target.mkdir()
     shown = {}
@@ -73,7 +72,7 @@ def _notebooks(root: Path, target: Path, contents: Contents, execute: bool) -> N
         shown[name] = name
         _clean(target / f"{name}.ipynb")
     for corpus in CORPORA:
-        for name in contents.notebooks:
+        for name in read_contents(root, corpus).notebooks:
             file = target / f"{corpus}_{name}.ipynb"
             shutil.copyfile(root / "results" / corpus / "notebooks" / f"{name}.ipynb", file)
             _clean(file, f" ({corpus})")
@@ -101,7 +100,7 @@ def results_page(root: Path, source: Path, corpus: str, contents: Contents) -> s
     for notebook, title in contents.notebooks.items():
         parts.append(f"## {title}\n")
         for name, entry in (contents.tables | contents.figures).items():
-            if entry.notebook != notebook or not entry.is_of(corpus):
+            if entry.notebook != notebook:
                 continue
             if isinstance(entry, FigureEntry):
                 parts.append(_figure(root, source, corpus, name, entry))

@@ -61,9 +61,10 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Notebook:
-    """What the file says of a notebook."""
+    """What the file says of a notebook; one that only some corpora have names them."""
 
     title: str
+    corpora: tuple[str, ...] = ()
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -78,11 +79,14 @@ def read_contents(root: Path | None = None, corpus: str = "") -> Contents:
     try:
         for name, keys in yaml.safe_load(path.read_text(encoding="utf-8")).items():
             listed = _Notebook(**keys)
+            if corpus and listed.corpora and corpus not in listed.corpora:
+                continue
             found.notebooks[name] = listed.title
+            shared = {"notebook": name, "corpora": listed.corpora}
             for table, own in listed.tables.items():
-                found.tables[table] = TableEntry(notebook=name, **own)
+                found.tables[table] = TableEntry(**shared | own)
             for figure, own in listed.figures.items():
-                found.figures[figure] = FigureEntry(notebook=name, **own)
+                found.figures[figure] = FigureEntry(**shared | own)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"{path}: cannot be read ({reason}); restore it from git") from error

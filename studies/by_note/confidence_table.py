@@ -1,4 +1,4 @@
-"""Table 10c: what the localizer's confidence is worth by velocity, by labels and by the sound."""
+"""Table 8d: what the localizer's confidence is worth by velocity, by labels and by the sound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SOUND = (
 )
 
 
-def table10c_confidence(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+def table8d_confidence(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return what the confidence is worth by velocity, of ``confidence_by_velocity.csv``."""
     key = ["test_set", "reference", "lower", "upper"]
     rows_by = {tuple(row[name] for name in key): row for row in found.to_dict("records")}
@@ -60,10 +60,10 @@ def table10c_confidence(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
                 cell_of(sound, _right), cell_of(sound, _error),
             ])  # fmt: skip
     caption = (
-        "Table 10c. The localizer's confidence, and the notes right within 10 ms, by velocity; "
+        "Table 8d. The localizer's confidence, and the notes right within 10 ms, by velocity; "
         f"{condition_label(CONDITION)}"
     )
-    return Table("table10c_confidence", caption, columns, rows, [_SOUND, INTERVALS, *notes])
+    return Table("table8d_confidence", caption, columns, rows, [_SOUND, INTERVALS, *notes])
 
 
 def _notes(row: dict) -> Cell:

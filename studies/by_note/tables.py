@@ -1,4 +1,4 @@
-"""Tables 10 and 10b: where each method loses its notes; rows of :mod:`.scores`, looked up."""
+"""Tables 8b and 8c: where each method loses its notes; rows of :mod:`.scores`, looked up."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _GAPS = (
 )
 
 
-def table10_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+def table8b_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return every method's accuracy and spread by velocity, on every test set.
 
     Parameters
@@ -55,12 +55,12 @@ def table10_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Tab
             bias = cell_of(raw, lambda row: Number(1000 * row["bias_s"], 1))
             label = class_label("velocity", lower, upper)
             rows.append([test_set, method, label, *_cells(raw, calibrated), bias])
-    caption = f"Table 10. {_CAPTION} by velocity: {_WHAT}"
+    caption = f"Table 8b. {_CAPTION} by velocity: {_WHAT}"
     own = [_CALIBRATED, *_exact_note(by_note), INTERVALS]
-    return Table("table10_velocity", caption, columns, rows, [*own, *notes])
+    return Table("table8b_velocity", caption, columns, rows, [*own, *notes])
 
 
-def table10b_repetition(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+def table8c_repetition(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return the same by the time since, and until, the neighbours on the same key."""
     find = _finder(by_note)
     columns = [
@@ -74,9 +74,9 @@ def table10b_repetition(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> 
             for kind in ("previous", "next"):
                 row += _cells(*(find(*key, each, kind, lower) for each in (False, True)))
             rows.append(row)
-    caption = f"Table 10b. {_CAPTION} by repetition of a key: {_WHAT}"
+    caption = f"Table 8c. {_CAPTION} by repetition of a key: {_WHAT}"
     own = [_GAPS, _CALIBRATED, *_exact_note(by_note), INTERVALS]
-    return Table("table10b_repetition", caption, columns, rows, [*own, *notes])
+    return Table("table8c_repetition", caption, columns, rows, [*own, *notes])
 
 
 _CAPTION = "Where each method loses its notes,"
