@@ -136,11 +136,17 @@ def _which(found: pd.DataFrame, corpus: str) -> str:
 
 def _sound(found: pd.DataFrame, names: dict[str, str]) -> str:
     """Say how far the labels are from the sound, where both could be measured."""
-    rows = found[found["test_set"].isin(list(names)) & (found["method"] == "none")]
+    if "sound_median_s" not in found:
+        return ""
+    rows = found[(found["method"] == "none") & found["condition"].notna()]
+    rows = rows.drop_duplicates("test_set").set_index("test_set")[
+        ["sound_median_s", "sound_spread_s"]
+    ]
+    ms = {str(name): 1000 * row for name, row in rows.iterrows()}
     parts = [
-        f"{names[row['test_set']]} {1000 * row['sound_median_s']:.1f} ms "
-        f"({1000 * row['sound_spread_s']:.1f})"
-        for row in rows.drop_duplicates("test_set").to_dict("records")
+        f"{name} {ms[key].iloc[0]:.1f} ms ({ms[key].iloc[1]:.1f})"
+        for key, name in names.items()
+        if key in ms
     ]
     if not parts:
         return ""
