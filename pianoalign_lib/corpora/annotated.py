@@ -8,7 +8,6 @@ which recordings play the same music.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ def prepare_annotated(
     tasks, problems = find_pairs(place)
     if any(task.labels.suffix.lower() == ".jams" for task in tasks):
         _jams()  # before any process asks for it
-    logging.getLogger("jams").setLevel(logging.ERROR)
     convert_part(paths, part, tasks, problems, read_notes, place, jobs, allow_partial)
 
 
