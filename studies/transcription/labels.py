@@ -158,8 +158,9 @@ def labels_of(
         label = given.assign(
             labels=kind.name, onset_s=placement.onset_s, offset_s=placement.ends_s(given)
         )
-        if kind.flawed and kind.method == LOCALIZER:
-            label = label[placement.heard]  # it says which notes are not there: a user drops them
+        # It says which notes are not there: a user drops them (not all, if it refuses the file).
+        if kind.flawed and kind.method == LOCALIZER and placement.heard.any():
+            label = label[placement.heard]
         parts.append(label[["labels", "pitch", "onset_s", "offset_s", "onset_true_s"]])
     return pd.concat(parts, ignore_index=True)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -81,25 +80,15 @@ def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> P
         If recordings or labels are missing, or the loss is no number.
     """
     torch.set_num_threads(1)
-    kind, config = labels_named(params, name), transcriber_config(params, seed)
+    config, settings = transcriber_config(params, seed), topic(params, TOPIC)
     run = run_name(name, seed)
     variant = VariantConfig(name=run, **topic(params, "crnn"))
-    recordings = read_index(paths.split("train"), split="train")
-    held_out = read_index(paths.split("eval"), split="validation")
-    labels = read_labels(paths, params, recordings, kind)
-    cache = paths.data / "features"
-    items = load_items(paths.split("train"), recordings, variant, cache)
-    items = [replace(item, notes=table) for item, table in zip(items, labels, strict=True)]
-    heard = _heard(items, variant, config)
-    validation = _heard(load_items(paths.split("eval"), held_out, variant, cache), variant, config)
-    settings = topic(params, TOPIC)
-    sha = digest([corpus_hash([*recordings, *held_out]), *map(_table_digest, labels)])
-
+    items, validation, sha = _load(paths, params, name, variant, config)
     state = TranscriberState(variant, config, sha, settings["thresholds"])
     resume = working_folder(paths) / "resume" / f"{run}-{state.key}.pt"
     state.load(resume)
     while not state.finished:
-        state.run_epoch(heard, validation)
+        state.run_epoch(items, validation)
         state.save(resume)
     model = state.best_model()
     gaps_s = [gap_ms / 1000 for gap_ms in settings["gaps_ms"]]
@@ -183,15 +172,34 @@ def best_decoding(
     """Return the best F1 at 50 ms over all recordings together, its threshold and its gap."""
     n_true = sum(len(item.notes) for item in items)
     best = (-1.0, thresholds[0], gaps_s[0])
-    for gap_s, threshold in product(gaps_s, thresholds):
-        n_matched = n_found = 0
-        for output, item in zip(outputs, items, strict=True):
-            found = pick_onsets(output, fps, threshold, gap_s)
-            n_found += len(found)
-            n_matched += len(match(item.notes, found, CHOSEN_BY_S))
-        f1 = float(precision_recall_f1(n_matched, n_true, n_found)[2])
-        best = max(best, (f1, threshold, gap_s), key=lambda each: each[0])  # the first of equals
+    for gap_s in gaps_s:
+        peaks = [pick_onsets(output, fps, min(thresholds), gap_s) for output in outputs]
+        for threshold in thresholds:
+            found = [each[each["confidence"] >= threshold] for each in peaks]
+            pairs = zip(items, found, strict=True)
+            n_matched = sum(len(match(item.notes, each, CHOSEN_BY_S)) for item, each in pairs)
+            f1 = float(precision_recall_f1(n_matched, n_true, sum(map(len, found)))[2])
+            best = max(best, (f1, threshold, gap_s), key=lambda each: each[0])  # first of equals
     return best
+
+
+def _load(
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    name: str,
+    variant: VariantConfig,
+    config: TranscriberConfig,
+) -> tuple[list[Heard], list[Heard], str]:
+    """Return what is trained on, what is validated on, and a hash over both."""
+    recordings = read_index(paths.split("train"), split="train")
+    held_out = read_index(paths.split("eval"), split="validation")
+    labels = read_labels(paths, params, recordings, labels_named(params, name))
+    cache = paths.data / "features"
+    items = load_items(paths.split("train"), recordings, variant, cache)
+    items = [replace(item, notes=table) for item, table in zip(items, labels, strict=True)]
+    validation = load_items(paths.split("eval"), held_out, variant, cache)
+    sha = digest([corpus_hash([*recordings, *held_out]), *map(_table_digest, labels)])
+    return _heard(items, variant, config), _heard(validation, variant, config), sha
 
 
 def _heard(
