@@ -91,9 +91,8 @@ def find_pairs(place: Path) -> tuple[list[Task], list[str]]:
         within, together = path.relative_to(place).parts, named[0].parent == path.parent
         test_set = within[0] if together and len(within) > 1 else TEST_SET
         name = path.name if often[path.name] == 1 else "_".join(within)
-        known = {"performance": name, "piano": test_set, "room": "real"}
-        files: dict[str, Any] = {"audio": named[0], "labels": notes, "rates": (), "excerpt_s": None}
-        tasks.append(Task(name, "test", test_set, **known, **files))
+        plan = (name, "test", test_set, name, test_set, "real")
+        tasks.append(Task(*plan, audio=named[0], labels=notes, rates=(), excerpt_s=None))
     return tasks, problems
 
 
