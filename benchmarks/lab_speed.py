@@ -75,7 +75,7 @@ def first_picture(browser: Any, address: str, watch: Watch) -> Any:
     watch.start()
     run_all(page)
     page.locator(READY).first.wait_for()
-    page.locator(PICTURE).first.wait_for()
+    page.locator(f"{PICTURE} >> visible=true").first.wait_for()
     watch.stop("notebook 7: from its run to the first picture")
     page.locator(READY).nth(1).wait_for()
     finished(page)
