@@ -6,6 +6,7 @@ With ``PIANOALIGN_SCREENSHOTS=folder`` it leaves a picture of each notebook.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -36,7 +37,9 @@ def lab(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = example_project(tmp_path_factory.mktemp("lab"))
     (root / "notebooks").unlink()
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
-    command = [sys.executable, "-m", "jupyterlab", "--allow-root", "notebooks"]
+    makefile = (ROOT / "Makefile").read_text()
+    option = re.search(r'--ServerApp[^"]*"[^"]*"', makefile).group().replace('"', "")
+    command = [sys.executable, "-m", "jupyterlab", "--allow-root", option, "notebooks"]
     with serving(command, root, root, PYTHONPATH=str(ROOT)) as address:
         yield address
     # What goes wrong in a widget's callback is in the log only.
@@ -127,9 +130,13 @@ def bad_input(folder: Path) -> dict[str, str]:
         other.tracks[0].append(mido.Message("note_on", note=int(pitch), time=150))
         other.tracks[0].append(mido.Message("note_off", note=int(pitch), time=90))
     other.save(folder / "other.mid")
+    noise = np.random.default_rng(0).integers(-1, 2, 600 * 8000, dtype=np.int16)
     with sf.SoundFile(folder / "long.flac", "w", 8000, 1) as file:
-        for _ in range(TWO_HOURS_S // 60):
-            file.write(np.zeros(60 * 8000))
+        for _ in range(TWO_HOURS_S // 600):
+            file.write(noise)
+    assert (
+        folder / "long.flac"
+    ).stat().st_size > 10 * 2**20  # more than JupyterLab takes by itself
     return {
         "text.wav": "not readable as audio",
         "empty.mid": "no notes",
