@@ -97,7 +97,7 @@ class TrainingState:
         self.key = digest([asdict(variant), asdict(config), corpus_sha])
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = self.network().to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(memory_format=torch.channels_last)
         output = {"params": [self.model.output.weight], "speed": config.output_speed}
         others = [p for n, p in self.model.named_parameters() if n != "output.weight"]
         groups = [{"params": others, "speed": 1.0}, output]
@@ -216,7 +216,9 @@ class TrainingState:
         mixed = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
             logits = self.model(*given)
-        weight = self.positive_weight and torch.tensor(self.positive_weight, device=self.device)
+        weight = None  # as for the paper's network
+        if self.positive_weight is not None:
+            weight = torch.tensor(self.positive_weight, device=self.device)
         loss = bce(logits.float(), target, pos_weight=weight)
         if not torch.isfinite(loss):
             raise CorpusError(f"{self.variant.name}: the loss is no number; lower learning_rate")

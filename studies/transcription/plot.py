@@ -66,7 +66,7 @@ def _draw(axes: Axes, data: pd.DataFrame, kinds: list[Labels]) -> None:
     for ms, dashes in zip(SHOWN_MS, ("-", (0, (4, 3))), strict=True):
         part = data[data["tolerance_ms"] == ms].set_index("labels")
         if TRUE.name in part.index:
-            axes.axvline(part.loc[TRUE.name, "f1"], color=INK, linewidth=1, linestyle=dashes)
+            axes.axvline(float(part["f1"][TRUE.name]), color=INK, linewidth=1, linestyle=dashes)
         for height, kind in enumerate(kinds):
             if kind.name in part.index:
                 row = part.loc[kind.name]
@@ -90,8 +90,7 @@ def _family(method: str) -> str:
 def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
     handles, labels = [], []
     for ms, face, dashes in zip(SHOWN_MS, (MUTED, "white"), ("-", (0, (4, 3))), strict=True):
-        look = {"color": MUTED, "markerfacecolor": face, "linestyle": ""}
-        handles += axes.plot([], [], marker="o", **look)
+        handles += axes.plot([], [], "o", color=MUTED, markerfacecolor=face)
         handles.append(axes.axvline(-1, color=INK, linewidth=1, linestyle=dashes))
         labels += [f"within {ms:g} ms", f"true labels, {ms:g} ms"]
     return handles, labels

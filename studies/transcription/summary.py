@@ -127,8 +127,10 @@ class Summary:
         value = float((twice.sum(axis=0) / total.sum(axis=0)).mean())
         if len(n_true) < 2:  # one performance tells nothing about others
             return Scored(value, np.full(self._samples, np.nan))
-        drawn = {"notes": n_true, "samples": self._samples, "seed": self._seed}
-        shares = [bootstrap.resampled_shares(each, **drawn) for each in (twice, total)]
+        shares = [
+            bootstrap.resampled_shares(each, n_true, self._samples, self._seed)
+            for each in (twice, total)
+        ]
         by_seed = shares[0] / shares[1]  # both are over the notes of the same draw: they cancel
         chosen = draw_seeds(len(seeds), self._samples, self._seed)
         return Scored(value, np.take_along_axis(by_seed, chosen, axis=1).mean(axis=1))

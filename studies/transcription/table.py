@@ -13,6 +13,7 @@ from .plan import EXACT, KEEP, TOPIC, TRUE, Labels, midi_label, placed_by, plann
 from .summary import SET_LABELS, SETS, Summary
 
 NOT_RUN = Missing("not run", "no training on these labels: python -m studies.transcription train")
+NOT_MADE = Missing("not run", "no labels: python -m studies.transcription labels")
 TRUE_NOT_RUN = Missing("not run", "no training on true or on loose labels to compare with")
 NO_LOSS = Missing("–", "loose labels cost nothing that could be told from chance")
 _HEAD = [
@@ -50,7 +51,7 @@ def table11_transcription(summary: Summary, quality: pd.DataFrame, params: dict[
     for where in SETS:
         for kind in planned(params):
             share = right.get(kind.name)
-            label: Cell = NOT_RUN if share is None else Percent(share)
+            label: Cell = NOT_MADE if share is None else Percent(share)
             seeds = Number(len(summary.seeds(kind, where)))
             cells = [
                 _f1(summary, kind, where, ms, calibrated)
