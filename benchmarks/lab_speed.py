@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -40,7 +41,9 @@ class Watch:
 
     def stop(self, what: str) -> None:
         """Note the time since the last start."""
-        self.seconds.setdefault(what, []).append(time.perf_counter() - self._since)
+        seconds = time.perf_counter() - self._since
+        self.seconds.setdefault(what, []).append(seconds)
+        print(f"{what}: {seconds:.2f} s", file=sys.stderr)
 
 
 @contextmanager

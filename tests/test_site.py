@@ -50,6 +50,12 @@ def test_every_table_says_how_to_cite_it(pages: Path) -> None:
     assert len(set(re.findall(r"SHA-256 [0-9a-f]{64}", text))) == len(tables)
 
 
+def test_tables_of_notebooks_are_tables(pages: Path) -> None:
+    for name in ("demo_03_ablations", "maps_04_dtw_comparison"):
+        text = (pages / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+        assert text.count("<table") >= 3 and "predict none:" not in text
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_all_can_use_it_without_a_network(browser, pages: Path, width: int, scheme: str) -> None:
     size = {"width": width, "height": 844}
