@@ -50,6 +50,7 @@ TOOLS = {
     "crnn": Tool(("torch",), flags=True),
     "hybrid": Tool(("torch",), after="synctoolbox", flags=True),
     "localizer": Tool(("onnxruntime",), flags=True),
+    "localizer_best": Tool(("onnxruntime",), flags=True),
 }
 
 
