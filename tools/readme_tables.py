@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.field.registry import TOOLS as TOOL_LIST
 from pianoalign_lib.common.config import project_root
 from pianoalign_lib.common.files import write_text
 from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
@@ -137,11 +138,12 @@ def _run(fields: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 def _missing(fields: dict[str, pd.DataFrame]) -> str:
     """Say which tools were not run on all recordings, and why."""
-    lines = [
-        f"{TOOLS[method]} on `{corpus}`: {reason}"
-        for corpus, field in fields.items()
-        for method, reason in not_run(field).items()
-    ]
+    tools: dict[str, dict[str, None]] = {}
+    for corpus, field in fields.items():
+        for method, reason in not_run(field).items():
+            of = "" if reason == TOOL_LIST[method].not_run else f" (`{corpus}`)"
+            tools.setdefault(reason, {})[TOOLS[method] + of] = None
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in tools.items()]
     return f"Not run: {'; '.join(lines)}.\n" if lines else ""
 
 

@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("python -m benchmarks.field", description=__doc__.partition(": ")[2])
     parser.add_argument("--corpus", default="demo")
     parser.add_argument("--method", help="one of those of table 7; none: score what is stored")
+    parser.add_argument("--test-set", nargs="+", help="run on these only, to go on with others")
     parser.add_argument("--costs", action="store_true", help="measure the method's costs instead")
     parser.set_defaults(run=_run)
     return run_command(parser.parse_args(argv))
@@ -33,9 +34,10 @@ def _run(arguments: Namespace) -> None:
     paths, params = corpus_of(arguments)
     if method := arguments.method:
         # One process: its CPU time is measured.
-        note = run_field(paths, params, method, costs=arguments.costs)
-        tasks = field_tasks(paths, params, method, note.get("versions", {}), arguments.costs)
-        if arguments.costs:
+        costs, test_sets = arguments.costs, arguments.test_set
+        note = run_field(paths, params, method, costs=costs, test_sets=test_sets)
+        tasks = field_tasks(paths, params, method, note.get("versions", {}), costs)
+        if costs:
             write_measured(paths, params, method, tasks, note)
         else:
             store(paths, method, tasks, note)

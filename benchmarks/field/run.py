@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -35,7 +36,13 @@ def field_folder(paths: CorpusPaths) -> Path:
 
 
 def run_field(
-    paths: CorpusPaths, params: dict[str, Any], method: str, *, costs: bool = False, jobs: int = 1
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    method: str,
+    *,
+    costs: bool = False,
+    test_sets: Collection[str] | None = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Run a tool on the excerpts of a corpus.
 
@@ -49,6 +56,8 @@ def run_field(
         One of :data:`~benchmarks.field.registry.TOOLS`; the tool it comes ``after`` first.
     costs
         On the fewer excerpts, under all timing errors, for what it costs.
+    test_sets
+        Those to run on; by default all.
     jobs
         Processes side by side, each with one thread.
 
@@ -66,14 +75,16 @@ def run_field(
     CheckpointError
         If the weights of one of the project's own methods are missing.
     """
-    tool(method)
+    if reason := tool(method).not_run:
+        return {"not_run": reason}
     try:
         installed = versions(method)
     except importlib.metadata.PackageNotFoundError as error:
         return _not_run(method, f"{error.name} is not installed")
     one_thread()
     tasks = field_tasks(paths, params, method, installed, costs)
-    todo = [task for task in tasks if stored_key(task.path) != task.key]
+    wanted = [task for task in tasks if not test_sets or task.excerpt.test_set in test_sets]
+    todo = [task for task in wanted if stored_key(task.path) != task.key]
     try:
         # Fresh processes, which a tool's memory and start are measured in.
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

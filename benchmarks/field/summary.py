@@ -73,7 +73,8 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
             pooled.append(scores.assign(versions=versions_text(notes[method])))
             single.append(each)
         else:
-            missing = str(notes.get(method, {}).get("not_run", "it was not run on this corpus"))
+            known = notes.get(method, {}).get("not_run") or TOOLS[method].not_run
+            missing = known or "it was not run on this corpus"
         if missing:
             reasons.append({"method": method, "not_run": missing})
     scored, each = (pd.concat(parts, ignore_index=True) for parts in (pooled, single))

@@ -31,7 +31,7 @@ def table7_conditions(
     columns = [Column("test_set", "Recordings"), Column("tolerance_ms", "Within (ms)")]
     columns += [NAMES[1], *(Column(name, field_condition_label(name)) for name in CONDITIONS)]
     rows: list[list[Cell]] = []
-    for test_set, ms, method in product(test_sets, tolerances_ms, TOOLS):
+    for test_set, ms, method in product(test_sets, tolerances_ms, _tools(field)):
         recordings, name = field_names(test_set, method)
         cells = [
             cell_of(scores.find(test_set, method, condition), percent_of(f"acc_{ms}ms"))
@@ -53,7 +53,7 @@ def table7_extra(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         Column("extra_flagged", "Flagged (%)", "notes never played"),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
-    for test_set, method in product(test_sets, TOOLS):
+    for test_set, method in product(test_sets, _tools(field)):
         row = scores.find(test_set, method, MISSING_EXTRA)
         whole = scores.find(test_set, method, MAIN)
         names = field_names(test_set, method)
@@ -76,3 +76,8 @@ def table7_extra(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
 
 def _flagged(row: dict, name: str) -> Cell:
     return Percent(row[name]) if pd.notna(row[name]) else Missing("–", "cannot tell such notes")
+
+
+def _tools(field: pd.DataFrame) -> list[str]:
+    """Return the tools that were measured, or were to be."""
+    return [name for name in TOOLS if (field["method"] == name).any()]

@@ -28,6 +28,10 @@ TOOLS = {
     "hybrid": "DTW + CRNN (paper)",
     "localizer": "Localizer (ours)",
     "localizer_best": "Localizer, best (ours)",
+    "basic_pitch_score": "basic-pitch, thresholds for a known score",
+    "synctoolbox_basic_pitch": "Sync Toolbox on basic-pitch's onsets",
+    "synctoolbox_transkun": "Sync Toolbox on Transkun's onsets",
+    "transkun_44k": "Transkun on 44.1 kHz",
 }
 OURS, RIVAL = "localizer", "transkun"
 # The scores of all excerpts, ours minus each other tool, and what was measured on fewer excerpts.
