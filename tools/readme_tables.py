@@ -150,10 +150,8 @@ def _missing(fields: dict[str, pd.DataFrame]) -> str:
 def _points(paired: pd.DataFrame, test_set: str, offset: str) -> str:
     """Return ours minus Transkun at 10 and 50 ms, in points, with paired intervals."""
     rows = paired.query("test_set == @test_set and offset == @offset and other == @RIVAL")
-    shown = [
-        f"{100 * row.difference:+.1f} [{100 * row.lo:+.1f}, {100 * row.hi:+.1f}]"
-        for row in rows.sort_values("tolerance_ms").itertuples()
-    ]
+    values = rows.sort_values("tolerance_ms")[["difference", "lo", "hi"]].to_numpy(float)
+    shown = [f"{mid:+.1f} [{lo:+.1f}, {hi:+.1f}]" for mid, lo, hi in 100 * values]
     return " / ".join(shown).replace("-", "−") or "not run"
 
 

@@ -57,8 +57,11 @@ def table7_extra(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         row = scores.find(test_set, method, MISSING_EXTRA)
         whole = scores.find(test_set, method, MAIN)
         names = field_names(test_set, method)
-        if isinstance(row, Missing) or isinstance(whole, Missing):
-            rows.append([*names, *[row if isinstance(row, Missing) else whole] * 5])
+        if isinstance(row, Missing):
+            rows.append([*names, *[row] * 5])
+            continue
+        if isinstance(whole, Missing):
+            rows.append([*names, *[whole] * 5])
             continue
         lost = round(100 * (whole["acc_10ms"] - row["acc_10ms"]), 1) + 0.0  # never -0.0
         rows.append([
