@@ -30,7 +30,7 @@ NOTE = [
     "onset_true_s", "onset_in_s",
 ]  # fmt: skip
 FOUND = [*KEY, "onset_s", "placed"]
-STORED = {
+STORED: dict[str, Any] = {
     "test_set": "category", "recording": "category", "performance": "category",
     "condition": "category", "note_id": np.int32, "pitch": np.int8, "velocity": np.int8,
     "onset_true_s": np.float32, "onset_in_s": np.float32, "onset_s": np.float32,

@@ -80,8 +80,8 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     scored, each = (pd.concat(parts, ignore_index=True) for parts in (pooled, single))
     scored = _with_costs(scored[scored["test_set"] != VALIDATION], paths.results / MEASURED)
     others = pd.DataFrame(reasons, columns=["method", "not_run"])
-    whole = dict.fromkeys(("n_recordings", "n_notes", "failures"), "Int64")
-    write_scores(paths.results / FIELD, pd.concat([scored, others]).astype(whole))
+    kinds = {name: "Int64" for name in ("n_recordings", "n_notes", "failures")}
+    write_scores(paths.results / FIELD, pd.concat([scored, others]).astype(kinds))
     derived = each["test_set"].isin([DISKLAVIER, DEVELOPMENT])
     write_scores(paths.results / PER_RECORDING, each.loc[~derived, SINGLE])
     write_scores(paths.results / PAIRED, paired(each[each["test_set"] != VALIDATION], bootstrap))
@@ -113,7 +113,8 @@ def readings(frame: pd.DataFrame, bootstrap: dict[str, int]) -> tuple[pd.DataFra
     frames = {"raw": frame}
     if pd.notna(offset_s):
         frames["validation"] = frame.assign(onset_s=frame["onset_s"].astype(float) - offset_s)
-    pooled, single = [], []
+    pooled: list[pd.DataFrame] = []
+    single: list[pd.DataFrame] = []
     for name, rows in frames.items():
         both = evaluate_all(rows, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
         for part, to in zip(both, (pooled, single), strict=True):

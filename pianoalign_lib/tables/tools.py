@@ -73,24 +73,12 @@ def field_versions(field: pd.DataFrame) -> str:
 
 
 def read_field(path: str | Path) -> pd.DataFrame:
-    """Read ``field.csv`` or ``field_measured.csv``.
-
-    Raises
-    ------
-    PianoAlignError
-        If the file is missing or is not one of the field.
-    """
+    """Read ``field.csv`` or ``field_measured.csv``; PianoAlignError if it is missing or another."""
     return read_scores(path, ("condition", "cpu_s_per_minute", "versions", "not_run"), "field")
 
 
 def read_paired(path: str | Path) -> pd.DataFrame:
-    """Read ``field_paired.csv``.
-
-    Raises
-    ------
-    PianoAlignError
-        If the file is missing or is not one of the field.
-    """
+    """Read ``field_paired.csv``; PianoAlignError if it is missing or another."""
     return read_scores(path, ("test_set", "offset", "other", "difference"), "field")
 
 
