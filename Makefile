@@ -139,7 +139,9 @@ test: setup  ## run linter, type checker and the whole test suite
 
 lab: setup  ## open JupyterLab on the notebooks
 	@$(ACTIVATE)
-	exec python -m jupyterlab $$(if [ "$$(id -u)" = 0 ]; then echo --allow-root; fi) notebooks
+	# What is uploaded in a notebook is one message; without this, 10 MB are the most, and more is lost.
+	exec python -m jupyterlab $$(if [ "$$(id -u)" = 0 ]; then echo --allow-root; fi) \
+	    --ServerApp.tornado_settings="{'websocket_max_message_size': 1000000000}" notebooks
 
 site: setup  ## build the static pages: how-tos, notebooks, tables, references
 	@$(ACTIVATE)

@@ -13,10 +13,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_show_sourcelink = False
-html_extra_path = ["_extra"]
 templates_path: list[str] = []
 # Notebooks come executed. Pictures serve where the kernel's widgets are not.
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"  # by default, tables would be lines of bars
+nb_output_stderr = "remove"  # bars of progress
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 nb_mime_priority_overrides = [
     ("html", "application/vnd.jupyter.widget-view+json", None),

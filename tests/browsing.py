@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-PATIENCE_MS = 240_000
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+from tools.lab_browser import chromium, new_page, program
+
+__all__ = ["browser", "new_page", "serious"]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
     """Yield a browser without a window (of Debian: ``apt-get install chromium``)."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
+    pytest.importorskip("playwright.sync_api")
+    if program() is None:
         pytest.skip("no Chromium here")
-    with playwright.sync_playwright() as started:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        opened = started.chromium.launch(executable_path=program, args=options)
+    with chromium() as opened:
         yield opened
-        opened.close()
-
-
-def new_page(browser, **options):
-    """Return a page that waits as long as a busy machine needs."""
-    page = browser.new_context(**options).new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    return page
 
 
 def serious(page) -> list[str]:

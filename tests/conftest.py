@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -65,6 +66,23 @@ def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CorpusPaths:
     held_out = [("v0", "validation", ""), ("e0", "test", "test"), ("e1", "test", "test")]
     write_toy_part(paths.split("eval"), [*held_out, ("r0", "test", "room")])
     return paths
+
+
+def example_project(root: Path) -> Path:
+    """Return a folder made into a project whose corpus is the example, with the real results."""
+    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
+    for name in ("notebooks", "examples", "checkpoints", "results"):
+        (root / name).symlink_to(ROOT / name)
+    folder, name = corpus_paths("demo", root).split("eval"), "example"
+    for path in (audio_path(folder, name), notes_path(folder, name)):
+        path.parent.mkdir(parents=True)
+    recording = ROOT / "examples" / "recording.flac"
+    shutil.copyfile(recording, audio_path(folder, name))
+    notes = pd.read_csv(ROOT / "examples" / "true_notes.csv")
+    notes.to_parquet(notes_path(folder, name))
+    known = ("test", "test", name, "florestan", "dry", 39.66, len(notes), sha256_file(recording))
+    write_index(folder, [Recording(name, *known)])
+    return root
 
 
 @pytest.fixture

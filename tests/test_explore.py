@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import mido
 import nbformat
 import numpy as np
-import pandas as pd
 import papermill
 import pytest
 import soundfile as sf
-from conftest import ROOT
+from conftest import ROOT, example_project
 
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import opening
 from pianoalign_lib.alignment.opening import YourRecording
 from pianoalign_lib.alignment.result import Alignment
-from pianoalign_lib.common.config import corpus_paths
-from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora.recordings import Recording, audio_path, notes_path, write_index
 from pianoalign_lib.explore.explorer import Explorer
 from pianoalign_lib.explore.loosen import Loosen
 
@@ -31,19 +26,7 @@ NOTEBOOKS = ("00_start_here", "07_explore", "08_your_recording", "09_your_method
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose corpus is the example, beside the results of the real one."""
-    root = tmp_path_factory.mktemp("a project")
-    shutil.copyfile(ROOT / "params.yaml", root / "params.yaml")
-    for name in ("notebooks", "examples", "checkpoints", "results"):
-        (root / name).symlink_to(ROOT / name)
-    folder, name = corpus_paths("demo", root).split("eval"), "example"
-    for path in (audio_path(folder, name), notes_path(folder, name)):
-        path.parent.mkdir(parents=True)
-    shutil.copyfile(RECORDING, audio_path(folder, name))
-    notes = pd.read_csv(ROOT / "examples" / "true_notes.csv")
-    notes.to_parquet(notes_path(folder, name))
-    known = ("test", "test", name, "florestan", "dry", 39.66, len(notes), sha256_file(RECORDING))
-    write_index(folder, [Recording(name, *known)])
-    return root
+    return example_project(tmp_path_factory.mktemp("a project"))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

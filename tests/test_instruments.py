@@ -33,6 +33,7 @@ from studies.instruments.playable import (
 )
 
 SETTINGS = load_params(ROOT)["strings"]
+PITCHES = (45, 57, 60, 69)  # at which voices are compared by content
 
 
 @pytest.fixture
@@ -149,6 +150,19 @@ def test_programs_are_told_apart_and_the_same_is_recognised(strings):
     guitar, violin = (voices.load_voice(f"timgm6mb/{each}", strings) for each in (24, 40))
     assert voices.alike(guitar, guitar, [60]) == pytest.approx(1.0)
     assert voices.alike(guitar, violin, [60, 64]) < 0.5
+
+
+@pytest.mark.skipif(
+    not (corpus_paths("strings", ROOT).sources / "samples").is_dir(), reason="not fetched"
+)
+@pytest.mark.parametrize("instrument", SETTINGS["instruments"])
+def test_no_recording_of_a_test_voice_is_in_a_training_voice(instrument):
+    paths, parts = corpus_paths("strings", ROOT), SETTINGS["instruments"][instrument]
+    pairs = [(one, other) for one in parts["test"] for other in parts["train"]]
+    shared = {
+        pair: voices.alike(*(voices.load_voice(v, paths) for v in pair), PITCHES) for pair in pairs
+    }
+    assert not {pair: value for pair, value in shared.items() if value > 0.5}
 
 
 def test_unknown_and_missing_voices_are_named(strings):

@@ -71,6 +71,21 @@ def test_a_cell_is_the_one_of_its_row_and_column(
     assert shown == pytest.approx(expected, abs=0.051)
 
 
+def test_other_instruments_are_as_measured() -> None:
+    scores = pd.read_csv(ROOT / "results" / "demo" / "instruments.csv")
+    scores = scores.query("corpus == 'strings' and condition == 'note100'").astype(
+        {"calibrated": str}
+    )
+    raw = scores[scores["calibrated"] == "False"].set_index(["test_set", "method"])
+    head, *rows = rows_of("instruments")
+    place = 1 + head.index("Localizer as released (piano)")  # the first has no header
+    for label, test_set in (("guitar, nylon strings", "nylon_guitar"), ("bowed strings", "bowed")):
+        (row,) = [row for row in rows if row[0] == label]
+        found = raw.loc[(test_set, "localizer")]
+        shown = [float(number) for number in row[place].split(" / ")]
+        assert shown == pytest.approx([100 * found["acc_10ms"], 100 * found["acc_50ms"]], abs=0.051)
+
+
 def test_all_real_recordings_are_counted_close_and_ambient_apart() -> None:
     head = rows_of("methods")[0]
     index = pd.read_csv(ROOT / "results" / "maps" / "corpus.csv")

@@ -94,9 +94,10 @@ def test_max_pooling_halves_the_frequencies_as_strides_do():
 
 def test_a_variant_may_be_trained_in_its_own_way(repository):
     params = load_params(repository, "maps")
-    ours, longer = (training_config(params, name) for name in ("crnn", "excerpt_5s"))
+    params["variants"] |= {"longer": {"excerpt_s": 5, "batch_size": 1}}
+    ours, longer = (training_config(params, name) for name in ("crnn", "longer"))
     assert longer == replace(ours, excerpt_s=5, batch_size=1)
-    assert variant_config(params, "excerpt_5s") == VariantConfig("excerpt_5s")
+    assert variant_config(params, "longer") == VariantConfig("longer")
     with pytest.raises(ConfigError, match="unknown|narrow"):
         variant_config(params | {"variants": {"x": {"narrowing": "none"}}}, "x")
 

@@ -194,12 +194,12 @@ def _sampled(scores: Scores, root: Path) -> str:
 
 def _real(scores: Scores) -> str:
     """Say the same of the few real recordings."""
-    lines = []
+    lines = ["And of real recordings:", ""]
     for test_set, name in names.REAL.items():
         raw, calibrated = (scores.find(test_set, "localizer", MAIN, it) for it in (False, True))
         if isinstance(raw, dict):
             lines.append(
-                f"{name}, {raw['n_recordings']} recordings, {raw['n_notes']:,} notes: "
+                f"- {name}, {raw['n_recordings']} recordings, {raw['n_notes']:,} notes: "
                 f"{_shares(raw)} % within 10 / 50 ms, calibrated {_shares(calibrated)} %; median "
                 f"error {1000 * raw['bias_s']:.1f} ms."
             )

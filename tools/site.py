@@ -43,9 +43,8 @@ def build(root: Path, folder: Path, *, execute: bool = True) -> Path:
     source, pages = folder / "source", folder / "html"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "site", source)
-    (source / "_extra").mkdir()
     example = align(root / "examples" / "recording.flac", root / "examples" / "loose.mid")
-    (source / "_extra" / "example.html").write_text(str(example.listen().page()), encoding="utf-8")
+    (source / "example.html").write_text(example.listen()._repr_html_(), encoding="utf-8")
     _notebooks(root, source / "notebooks", execute)
     (source / "results").mkdir()
     for corpus in CORPORA:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
 from ..common.errors import InputError, PianoAlignError
-from ..io.audio import open_sound
+from ..io.audio import SOUND_SUFFIXES, open_sound
+from ..io.midi_score import SCORE_SUFFIXES
+from ..io.recording import UNKNOWN
 from ..player.widget import with_picture
 from .aligner import align
 from .workbench import Workbench
@@ -32,8 +36,8 @@ class YourRecording(widgets.VBox):
         self.recording = _path("Recording", recording)
         self.midi = _path("MIDI file", midi)
         uploads = [
-            self._upload(self.recording, "audio/*,.flac,.wav,.ogg,.mp3"),
-            self._upload(self.midi, ".mid,.midi"),
+            self._upload(self.recording, SOUND_SUFFIXES),
+            self._upload(self.midi, SCORE_SUFFIXES),
         ]
         self.align = widgets.Button(description="Align", button_style="primary")
         self.align.on_click(lambda _: self.run())
@@ -54,7 +58,7 @@ class YourRecording(widgets.VBox):
             _check_length(self.recording.value)
             self.workbench = align(self.recording.value, self.midi.value).explore()
         except PianoAlignError as error:
-            self.told.value = _escaped(str(error))
+            self.told.value = f"<strong>{escape(str(error))}</strong>"
             return
         self.told.value = ""
         self.place.children = (self.workbench,)
@@ -63,9 +67,9 @@ class YourRecording(widgets.VBox):
         found = super()._repr_mimebundle_(**options)
         return with_picture(found, self.workbench.picture()) if self.workbench else found
 
-    def _upload(self, field: widgets.Text, accept: str) -> widgets.FileUpload:
+    def _upload(self, field: widgets.Text, suffixes: Iterable[str]) -> widgets.FileUpload:
         """Return a button for a file, which then stands in the field."""
-        upload = widgets.FileUpload(accept=accept, multiple=False)
+        upload = widgets.FileUpload(accept=",".join(suffixes))
 
         def take(change: dict) -> None:
             for file in change["new"]:
@@ -83,15 +87,10 @@ def _path(name: str, value: str | Path) -> widgets.Text:
 
 def _check_length(path: str) -> None:
     with open_sound(path) as file:
-        seconds = file.frames / file.samplerate
+        n_samples = file.frames if file.frames < UNKNOWN else sum(map(len, file.parts()))
+        seconds = n_samples / file.samplerate
     if seconds > LONGEST_S:
         raise InputError(
             f"{path}: lasts {seconds / 60:,.0f} minutes; a notebook takes up to "
             f"{LONGEST_S / 60:.0f}: use `pianoalign align`, or cut it"
         )
-
-
-def _escaped(text: str) -> str:
-    from html import escape
-
-    return f"<strong>{escape(text)}</strong>"

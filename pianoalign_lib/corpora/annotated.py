@@ -8,7 +8,6 @@ which recordings play the same music.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ def prepare_annotated(
     tasks, problems = find_pairs(place)
     if any(task.labels.suffix.lower() == ".jams" for task in tasks):
         _jams()  # before any process asks for it
-    logging.getLogger("jams").setLevel(logging.ERROR)
     convert_part(paths, part, tasks, problems, read_notes, place, jobs, allow_partial)
 
 
@@ -93,9 +91,8 @@ def find_pairs(place: Path) -> tuple[list[Task], list[str]]:
         within, together = path.relative_to(place).parts, named[0].parent == path.parent
         test_set = within[0] if together and len(within) > 1 else TEST_SET
         name = path.name if often[path.name] == 1 else "_".join(within)
-        known = {"performance": name, "piano": test_set, "room": "real"}
-        files: dict[str, Any] = {"audio": named[0], "labels": notes, "rates": (), "excerpt_s": None}
-        tasks.append(Task(name, "test", test_set, **known, **files))
+        plan = (name, "test", test_set, name, test_set, "real")
+        tasks.append(Task(*plan, audio=named[0], labels=notes, rates=(), excerpt_s=None))
     return tasks, problems
 
 

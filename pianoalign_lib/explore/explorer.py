@@ -23,7 +23,7 @@ WITHIN, EARLY, LATE = "within the tolerance", "early", "late"
 KINDS = {WITHIN: "#009e73", EARLY: "#cc79a7", LATE: "#e69f00"}
 KINDS |= {f"{name} (status)": COLOURS[name] for name in (ALIGNED, UNCERTAIN)}
 KINDS |= {NOT_HEARD: COLOURS[NOT_HEARD]}
-NARROW = {"width": "17rem"}
+NARROW, NATURAL = {"width": "17rem"}, {"align_self": "flex-start"}
 
 
 class Explorer(widgets.VBox):
@@ -51,7 +51,8 @@ class Explorer(widgets.VBox):
         self.colour = _choice("Colour", ["error", "status"], "error")
         self.told = widgets.HTML()
         self.place = widgets.VBox([])
-        self.errors, self.note = (widgets.Image(format="png") for _ in range(2))
+        self.errors = widgets.Image(layout=NATURAL)
+        self.note = widgets.Image(layout=NATURAL | {"display": "none"})
         self.worst = widgets.Select(description="Worst", rows=8, layout={"width": "34rem"})
         controls = [
             self.corpus, self.recording, self.condition, self.method, self.tolerance, self.colour,
@@ -123,7 +124,7 @@ class Explorer(widgets.VBox):
         notes = self.piece.notes(self.method.value, self.condition.value)
         if 0 <= row < len(notes):
             picture = figure_note(self.piece, self.condition.value, int(notes["note_id"][row]))
-            self.note.value = png(picture)
+            self.note.value, self.note.layout.display = png(picture), ""
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return with_picture(super()._repr_mimebundle_(**options), self.errors.value)

@@ -17,7 +17,7 @@ from ..io.placement import NOT_HEARD
 from ..io.recording import open_recording
 from ..localizer.spectra import compute_spectra
 from ..player.widget import PlayerWidget, with_picture
-from .explorer import KINDS, shown_notes
+from .explorer import KINDS, NATURAL, shown_notes
 from .pictures import figure_errors, png
 from .pieces import EXAMPLE, load_piece
 
@@ -62,7 +62,7 @@ class Loosen(widgets.VBox):
         names = [(method_label(name), name) for name in self._methods]
         self.method = widgets.ToggleButtons(options=names, description="Heard")
         self.told = widgets.HTML()
-        self.errors = widgets.Image(format="png")
+        self.errors = widgets.Image(layout=NATURAL)
         self._place()
         given = open_recording(audio, SAMPLE_RATE)
         self.player = PlayerWidget(given, compute_spectra(audio, SAMPLE_RATE), self._shown(), KINDS)

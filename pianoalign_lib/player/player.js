@@ -193,7 +193,10 @@ function pianoalignPlayer(root, heard = {}) {
     drawn = notes.pitch.map((_, row) => draw(row));
     drawing.replaceChildren(...drawn);
     placeAll();
-    drawn[state.selected]?.classList.add("selected");
+    if (drawn[state.selected]) {
+      drawn[state.selected].classList.add("selected");
+      tell(notes.text[state.selected]);
+    }
     root.querySelectorAll("[data-kind]").forEach((item) => {
       item.hidden = !notes.kind.includes(Number(item.dataset.kind));
     });

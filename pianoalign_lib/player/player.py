@@ -69,9 +69,9 @@ class Shown:
 
     def _repr_html_(self) -> str:
         frame = Markup(
-            '<iframe title="Player" srcdoc="{}" style="width: 100%; height: 41rem; border: 0" '
-            'onload="this.style.height = this.contentDocument.documentElement.scrollHeight + 8 + '
-            "'px'\"></iframe>"
+            '<iframe title="Player" srcdoc="{}" style="width: 100%; height: 37rem; border: 0" '
+            'onload="const {{ body }} = this.contentDocument; new ResizeObserver(() => '
+            "{{ this.style.height = body.offsetHeight + 24 + 'px'; }}).observe(body)\"></iframe>"
         )
         return frame.format(str(self.page()))
 

@@ -23,7 +23,12 @@ from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.common.progress import side_by_side
-from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
+from pianoalign_lib.corpora.recordings import (
+    Recording,
+    corpus_hash,
+    load_recording,
+    read_index,
+)
 from pianoalign_lib.corpora.sounding import note_latency
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
@@ -85,6 +90,7 @@ def run_instruments(
             rows = evaluate(frame, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
             if method == "none":
                 rows = rows.merge(sound_after_label(frame), on="test_set")
+                rows = rows.assign(recordings_sha256=corpus_hash(recordings))
             table = pd.concat([table[~mine], rows.assign(corpus=corpus)], ignore_index=True)
     table = _ordered(table)
     write_scores(path, table)

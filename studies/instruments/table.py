@@ -42,7 +42,7 @@ def table10_instruments(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
     """
     caption = "Table 10. Other instruments: notes within a tolerance (%)"
     keys = [(instrument, method) for instrument in INSTRUMENTS for method in METHODS]
-    own = [_absent(found, CORPUS), _sound(found, INSTRUMENTS), _CALIBRATED, _INTERVALS]
+    own = [_which(found, CORPUS), _sound(found, INSTRUMENTS), _CALIBRATED, _INTERVALS]
     return _table("table10_instruments", caption, found, CORPUS, keys, INSTRUMENTS, [*own, *notes])
 
 
@@ -51,7 +51,7 @@ def table10b_real_instruments(found: pd.DataFrame, *, notes: Sequence[str] = ())
     caption = "Table 10b. Real recordings of other instruments: notes within a tolerance (%)"
     keys = [(test_set, method) for test_set in REAL for method in METHODS]
     own = [
-        _absent(found, OTHERS),
+        _which(found, OTHERS),
         "Violin: its labels are themselves an alignment, estimated by DTW on a grid of 32 ms: the "
         "numbers are agreement with that estimate, and no accuracy.",
         "GuitarSet: two excerpts by one player, so that the interval says little. Its labels were "
@@ -125,18 +125,28 @@ def _accuracies(row: dict | Missing) -> list[Cell]:
     ]
 
 
-def _absent(found: pd.DataFrame, corpus: str) -> str:
-    ran = (found["corpus"] == corpus) & found["condition"].notna()
-    return "" if ran.any() else f"The corpus {corpus} was not here: nothing was measured on it."
+def _which(found: pd.DataFrame, corpus: str) -> str:
+    """Say what was measured on, or that it was not here."""
+    ran = found[(found["corpus"] == corpus) & found["condition"].notna()]
+    if ran.empty:
+        return f"The corpus {corpus} was not here: nothing was measured on it."
+    known = ran.get("recordings_sha256", pd.Series(dtype=str)).dropna()
+    return f"Corpus {corpus}: sha256 of its recordings {known.iloc[0]}." if len(known) else ""
 
 
 def _sound(found: pd.DataFrame, names: dict[str, str]) -> str:
     """Say how far the labels are from the sound, where both could be measured."""
-    rows = found[found["test_set"].isin(list(names)) & (found["method"] == "none")]
+    if "sound_median_s" not in found:
+        return ""
+    rows = found[(found["method"] == "none") & found["condition"].notna()]
+    rows = rows.drop_duplicates("test_set").set_index("test_set")[
+        ["sound_median_s", "sound_spread_s"]
+    ]
+    ms = {str(name): 1000 * row for name, row in rows.iterrows()}
     parts = [
-        f"{names[row['test_set']]} {1000 * row['sound_median_s']:.1f} ms "
-        f"({1000 * row['sound_spread_s']:.1f})"
-        for row in rows.drop_duplicates("test_set").to_dict("records")
+        f"{name} {ms[key].iloc[0]:.1f} ms ({ms[key].iloc[1]:.1f})"
+        for key, name in names.items()
+        if key in ms
     ]
     if not parts:
         return ""
