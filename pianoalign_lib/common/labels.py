@@ -48,8 +48,6 @@ TEST_SETS = {
     "pieces": "unseen pieces on known pianos",
     "ENSTDkCl": "Disklavier, close microphones",
     "ENSTDkAm": "Disklavier, ambient microphones",
-    "disklavier": "Disklavier, all recordings",
-    "development": "Disklavier, used in development",
 }
 
 
