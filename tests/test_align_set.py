@@ -248,7 +248,7 @@ def start(data: Path, out: Path, workers: int = 1) -> subprocess.Popen:
 
 def wait_for_records(out: Path, n_records: int) -> None:
     end_s = time.monotonic() + 120
-    while len(list(out.rglob("*.json"))) < n_records and time.monotonic() < end_s:
+    while len(list(out.rglob("[!.]*.json"))) < n_records and time.monotonic() < end_s:
         time.sleep(0.01)
 
 
