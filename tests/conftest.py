@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import mido
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,29 @@ from pianoalign_lib.io.audio import SAMPLE_RATE, write_flac
 from pianoalign_lib.io.notes import note_table
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class ClickPiano:
+    """A piano whose every note is one sample, 3 ms after its note-on."""
+
+    def render(self, notes, duration_s):
+        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
+        return audio
+
+    def attack_s(self, pitch, velocity):
+        return np.full(len(pitch), 0.003)
+
+
+def write_unusable(folder: Path) -> None:
+    """Write ``text.wav``, which is no sound, ``empty.mid``, and ``other.mid``, of another piece."""
+    (folder / "text.wav").write_text("no sound at all")
+    mido.MidiFile(tracks=[mido.MidiTrack()]).save(folder / "empty.mid")
+    other = mido.MidiFile(tracks=[mido.MidiTrack()])
+    for pitch in np.random.default_rng(0).integers(30, 100, 200):
+        other.tracks[0].append(mido.Message("note_on", note=int(pitch), time=150))
+        other.tracks[0].append(mido.Message("note_off", note=int(pitch), time=90))
+    other.save(folder / "other.mid")
 
 
 def toy_notes(rng: np.random.Generator, seconds: float):

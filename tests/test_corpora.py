@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import ClickPiano
 
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CorpusError
@@ -14,18 +15,6 @@ from pianoalign_lib.corpora.pianos import load_piano, measure_attack_s
 from pianoalign_lib.corpora.recordings import audio_path, load_recording, notes_path, read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE, load_audio
 from pianoalign_lib.io.notes import note_table
-
-
-class ClickPiano:
-    """A piano whose every note is one sample, 3 ms after its note-on."""
-
-    def render(self, notes, duration_s):
-        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
-        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
-        return audio
-
-    def attack_s(self, pitch, velocity):
-        return np.full(len(pitch), 0.003)
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mido
 import nbformat
 import numpy as np
 import papermill
 import pytest
 import soundfile as sf
-from conftest import ROOT, example_project
+from conftest import ROOT, example_project, write_unusable
 
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import opening
@@ -144,13 +143,7 @@ def test_a_passage_that_is_dragged_is_aligned_between_its_ends(result: Alignment
 def test_what_cannot_be_aligned_is_said_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "text.wav").write_text("no sound at all")
-    mido.MidiFile(tracks=[mido.MidiTrack()]).save(tmp_path / "empty.mid")
-    other = mido.MidiFile(tracks=[mido.MidiTrack()])
-    for pitch in np.random.default_rng(0).integers(30, 100, 200):
-        other.tracks[0].append(mido.Message("note_on", note=int(pitch), time=150))
-        other.tracks[0].append(mido.Message("note_off", note=int(pitch), time=90))
-    other.save(tmp_path / "other.mid")
+    write_unusable(tmp_path)
     monkeypatch.setattr(opening, "LONGEST_S", 60.0)
     sf.write(tmp_path / "long.flac", np.full(61 * 8000, 0.1), 8000)
     form = YourRecording()

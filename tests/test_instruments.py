@@ -9,7 +9,7 @@ import pandas as pd
 import pretty_midi
 import pytest
 import soundfile as sf
-from conftest import ROOT, write_toy_part
+from conftest import ROOT, ClickPiano, write_toy_part
 
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params
 from pianoalign_lib.common.errors import CorpusError
@@ -174,24 +174,12 @@ def test_unknown_and_missing_voices_are_named(strings):
         voices.load_voice("samples/violin", strings)
 
 
-class ClickVoice:
-    """Every note is one sample, 3 ms after its note-on."""
-
-    def render(self, notes, duration_s):
-        audio = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
-        audio[np.rint((notes["onset_s"] + 0.003) * SAMPLE_RATE).astype(int)] = 0.5
-        return audio
-
-    def attack_s(self, pitch, velocity):
-        return np.full(len(pitch), 0.003)
-
-
 @pytest.fixture
 def rendered(tmp_path, piano, monkeypatch) -> CorpusPaths:
     """Return the corpus rendered of one made-up performance, by clicks."""
     monkeypatch.setattr(render, "read_performance", lambda _midi: piano)
     monkeypatch.setattr(render, "fetched", lambda path, _corpus: path)
-    monkeypatch.setattr(render, "load_voice", lambda *_, **__: ClickVoice())
+    monkeypatch.setattr(render, "load_voice", lambda *_, **__: ClickPiano())
     paths, params = corpus_paths("strings", tmp_path), load_params(ROOT)
     params["strings"] |= {"excerpt_s": 10, "excerpts": {"train": 1, "validation": 1, "test": 1}}
     for part in ("eval", "train"):

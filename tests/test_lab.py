@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
 import soundfile as sf
 from browsing import browser
-from conftest import ROOT, example_project
+from conftest import ROOT, example_project, write_unusable
 
 pytest.importorskip("jupyterlab")
 pytest.importorskip("playwright")
@@ -123,13 +122,7 @@ def test_a_note_is_clicked_and_sliders_are_moved(opened) -> None:
 
 def bad_input(folder: Path) -> dict[str, str]:
     """Write files that cannot be used; return what is said of each."""
-    (folder / "text.wav").write_text("no sound at all")
-    mido.MidiFile(tracks=[mido.MidiTrack()]).save(folder / "empty.mid")
-    other = mido.MidiFile(tracks=[mido.MidiTrack()])
-    for pitch in np.random.default_rng(0).integers(30, 100, 200):
-        other.tracks[0].append(mido.Message("note_on", note=int(pitch), time=150))
-        other.tracks[0].append(mido.Message("note_off", note=int(pitch), time=90))
-    other.save(folder / "other.mid")
+    write_unusable(folder)
     noise = np.random.default_rng(0).integers(-1, 2, 600 * 8000, dtype=np.int16)
     with sf.SoundFile(folder / "long.flac", "w", 8000, 1) as file:
         for _ in range(TWO_HOURS_S // 600):
