@@ -20,7 +20,7 @@ def disklavier(n_notes: int = 40) -> tuple[pd.DataFrame, pd.DataFrame]:
     late_s = np.where(np.arange(n_notes) % 2, 0.030 + 0.004 * (np.arange(n_notes) % 4 - 2), 0.030)
     notes = notes.assign(velocity=np.where(np.arange(n_notes) < n_notes / 2, 20, 80))
     both = [
-        notes.assign(test_set=name, recording=name, latency_s=latency_s)
+        notes.assign(test_set=name, recording=name, performance=name, latency_s=latency_s)
         for name, latency_s in (("ENSTDkCl", late_s), ("test", np.full(n_notes, 0.005)))
     ]
     latency = pd.concat(both, ignore_index=True)

@@ -29,7 +29,7 @@ def frame(
         parts.append(
             pd.DataFrame(
                 {
-                    "test_set": "test", "recording": recording, "performance": "piece",
+                    "test_set": "test", "recording": recording, "performance": recording,
                     "method": method, "condition": condition, "note_id": np.arange(count),
                     "pitch": 40 + np.arange(count) % 30, "velocity": 64, "onset_true_s": true,
                     "onset_in_s": true, "onset_s": true + np.array(errors) / 1000,
@@ -185,7 +185,14 @@ def test_interval_is_a_point_without_variation_and_unknown_for_one_recording() -
     assert np.isnan(row["acc_10ms_lo"]) and np.isnan(row["acc_10ms_hi"])
 
 
-def test_counts_are_summed_over_the_recordings_of_a_performance() -> None:
+def test_excerpts_of_one_performance_are_drawn_together() -> None:
+    first, second = frame({"a1": [0, 30], "a2": [0, 0]}), frame({"b": [30, 30, 30, 0]})
+    data = pd.concat([first.assign(performance="a"), second])
+    row = only(metrics.evaluate(data))
+    assert (row["n_recordings"], row["acc_10ms"]) == (3, 0.5)
+    # As for two recordings: a alone has 3 of 4, b alone 1 of 4.
+    assert (row["acc_10ms_lo"], row["acc_10ms_hi"]) == pytest.approx((0.25, 0.75))
+    assert np.isnan(only(metrics.evaluate(first.assign(performance="a")))["acc_10ms_lo"])
     sums = bootstrap.by_performance([[1, 2], [3, 4], [5, 6]], ["z", "a", "z"])
     assert sums.tolist() == [[6, 8], [3, 4]]
     assert bootstrap.by_performance([1, 2, 3], ["z", "a", "a"]).tolist() == [1, 5]
@@ -210,7 +217,7 @@ def test_interval_is_wider_than_one_that_takes_notes_for_independent() -> None:
 
 
 def test_the_seed_decides_the_interval() -> None:
-    data = predictions(["crnn"], ["note100"], recordings=7)
+    data = predictions(["crnn"], ["note100"], recordings=14)
     first, again = metrics.evaluate(data, seed=1), metrics.evaluate(data, seed=1)
     pd.testing.assert_frame_equal(first, again, check_exact=True)
     other = metrics.evaluate(data, seed=2, bootstrap_samples=200)
@@ -243,7 +250,8 @@ def test_pairing_cancels_what_makes_a_recording_hard() -> None:
         [
             {
                 "test_set": "test", "method": name, "condition": "note100", "calibrated": False,
-                "recording": f"r{index}", "n_notes": notes[index], "acc_10ms": hits / 200,
+                "recording": f"r{index}", "performance": f"p{index}", "n_notes": notes[index],
+                "acc_10ms": hits / 200,
             }
             for name, values in counts.items()
             for index, hits in enumerate(values)
@@ -264,7 +272,8 @@ def test_hits_are_counted_alike_in_predictions_and_in_their_stored_scores(tmp_pa
     by_recording = [chosen["method"], chosen["recording"]]
     for calibrated in (False, True):
         left = error - error.groupby(by_recording).transform("median") * calibrated
-        hits = (left.abs() <= 0.010 + 1e-9).groupby(by_recording)
+        by_performance = [chosen["method"], chosen["performance"]]
+        hits = (left.abs() <= 0.010 + 1e-9).groupby(by_performance)
         count, notes = hits.sum().loc[["crnn", "gru"]], hits.size().loc["crnn"].to_numpy()
         drawn = [
             bootstrap.resampled_shares(count.loc[name].to_numpy(), notes, 300, 4)

@@ -18,7 +18,7 @@ from pianoalign_lib.corpora.sources import read_packages
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.figures import corpus as corpus_plots
-from pianoalign_lib.report.story import differences, kept_note, read_logs
+from pianoalign_lib.report.story import cost_note, differences, kept_note, read_logs, trainings
 from pianoalign_lib.tables.corpus import table1_corpus
 from pianoalign_lib.tables.provenance import provenance, publish, read_header
 
@@ -49,7 +49,8 @@ def scores(**percent):
         [
             {
                 "test_set": "test", "method": method, "condition": "note100", "calibrated": False,
-                "recording": f"r{index}", "n_notes": 100, "acc_10ms": value / 100,
+                "recording": f"r{index}", "performance": f"p{index}", "n_notes": 100,
+                "acc_10ms": value / 100,
             }
             for method, values in percent.items()
             for index, value in enumerate(values)
@@ -168,6 +169,18 @@ def test_the_note_on_kept_epochs_names_trainings_that_stopped_early():
     )
     note = kept_note({"crnn": full, "gru": short}, planned_epochs=4)
     assert "of 4 (lowest validation loss): CRNN 4; GRU 2, stopped early at 3." in note
+
+
+def test_what_a_network_costs_is_told_from_its_checkpoint_and_log(toy_project):
+    toy_project.checkpoints.mkdir(parents=True, exist_ok=True)
+    (toy_project.checkpoints / "cnn.safetensors").write_bytes(bytes(2_400_000))
+    note = cost_note(toy_project, {"cnn": pd.DataFrame({"seconds": [150.0, 90.0]})})
+    assert "CNN only 1.2 million, 4 min." in note
+
+
+def test_trainings_follow_their_network():
+    params = {"variants": dict.fromkeys(["crnn", "cnn", "crnn_seed2", "cnn_seed3", "crnn_mel"])}
+    assert trainings(params, ["cnn", "crnn"]) == ["cnn", "cnn_seed3", "crnn", "crnn_seed2"]
 
 
 def test_missing_and_incomplete_logs_are_named(toy_project):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..common.config import CorpusPaths
 from ..common.errors import CheckpointError
-from ..common.labels import condition_label, method_label, set_label
+from ..common.labels import condition_label, first_training, method_label, set_label
 from ..scoring.comparison import compare_scores
 
 _LOGGED = ("epoch", "train_loss", "val_loss", "val_acc_10ms", "seconds", "audio_s_per_s")
@@ -81,6 +81,25 @@ def read_logs(paths: CorpusPaths, variants: Iterable[str]) -> dict[str, pd.DataF
                 f"{path}: no {', '.join(missing) or 'epoch'}; restore it from git"
             )
     return logs
+
+
+def trainings(params: Mapping[str, Any], networks: Iterable[str]) -> list[str]:
+    """Return the networks that a corpus has, each followed by its trainings with other seeds."""
+    known = params["variants"]
+    return [each for name in networks for each in known if first_training(each) == name]
+
+
+def cost_note(paths: CorpusPaths, logs: Mapping[str, pd.DataFrame]) -> str:
+    """Return a sentence on what each network costs: its weights, and the time of its updates.
+
+    The checkpoints hold two bytes a weight.
+    """
+    parts = []
+    for name, log in logs.items():
+        weights = (paths.checkpoints / f"{name}.safetensors").stat().st_size / 2
+        minutes = log["seconds"].sum() / 60
+        parts.append(f"{method_label(name)} {weights / 1e6:.1f} million, {minutes:.0f} min")
+    return f"Weights, and minutes of updates on one core beside other work: {'; '.join(parts)}."
 
 
 def kept_note(logs: Mapping[str, pd.DataFrame], planned_epochs: int) -> str:

@@ -1,14 +1,15 @@
-"""Bootstrap intervals over recordings.
+"""Bootstrap intervals over performances.
 
-Notes of one recording share its piano, room and player and are not independent, so recordings, not
-notes, are drawn with replacement. The value of a draw is the *pooled* share: hits of all drawn
-recordings divided by their notes. Intervals are 95 % percentile intervals. Equal seeds and equally
-many recordings give equal draws: this is what pairs two methods evaluated on the same recordings.
+Notes of one performance share its piano, room and player and are not independent, nor are excerpts
+of it, so performances, not notes, are drawn with replacement. The value of a draw is the *pooled*
+share: hits of all drawn performances divided by their notes. Intervals are 95 % percentile
+intervals. Equal seeds and equally many performances give equal draws: this is what pairs two
+methods evaluated on the same recordings.
 (``scipy.stats.bootstrap`` agrees, as a test shows; it draws otherwise, so that every published
 interval would change, and it does not hand out its draws for a second statistic.)
 
-The intervals describe the choice of recordings. They say nothing about another training run of the
-same network, another piano, or another corpus.
+The intervals describe the choice of performances. They say nothing about another training run of
+the same network, another piano, or another corpus.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _TAIL = 100 * (1 - 0.95) / 2  # percent of the draws on either side of an interv
 
 
 def by_performance(counts: ArrayLike, performances: ArrayLike) -> NDArray[np.float64]:
-    """Sum counts over the recordings of each performance, to be drawn together.
+    """Sum counts over the recordings of each performance.
 
     Parameters
     ----------
@@ -47,14 +48,14 @@ def by_performance(counts: ArrayLike, performances: ArrayLike) -> NDArray[np.flo
 def resampled_shares(
     hits: NDArray[np.number], notes: NDArray[np.number], samples: int = SAMPLES, seed: int = SEED
 ) -> NDArray[np.float64]:
-    """Draw recordings with replacement and return the pooled share of hits of each draw.
+    """Draw performances with replacement and return the pooled share of hits of each draw.
 
     Parameters
     ----------
-    hits : array, shape (recordings,) or (recordings, k)
-        Number of hits in each recording (k columns: k tolerances at once).
-    notes : array, shape (recordings,)
-        Number of notes in each recording, each at least 1.
+    hits : array, shape (performances,) or (performances, k)
+        Number of hits in each performance (k columns: k tolerances at once).
+    notes : array, shape (performances,)
+        Number of notes in each performance, each at least 1.
 
     Returns
     -------
@@ -71,7 +72,7 @@ def interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the lower and the upper bound of the pooled share, each of shape () or (k,).
 
-    With fewer than two recordings both are NaN: one recording tells nothing about others.
+    With fewer than two performances both are NaN: one tells nothing about others.
     """
     if len(notes) < 2:
         unknown = np.full(np.shape(hits)[1:], np.nan)
@@ -88,10 +89,10 @@ def bounds(
 
 
 @lru_cache(maxsize=16)
-def _draws(recordings: int, samples: int, seed: int) -> NDArray[np.float64]:
-    """How often each recording occurs in each draw, shape (samples, recordings)."""
+def _draws(performances: int, samples: int, seed: int) -> NDArray[np.float64]:
+    """How often each performance occurs in each draw, shape (samples, performances)."""
     rng = np.random.default_rng(seed)
-    shares = np.full(recordings, 1 / recordings)
-    counts = rng.multinomial(recordings, shares, size=samples).astype(np.float64)
+    shares = np.full(performances, 1 / performances)
+    counts = rng.multinomial(performances, shares, size=samples).astype(np.float64)
     counts.flags.writeable = False  # shared by every caller through the cache
     return counts

@@ -1,7 +1,7 @@
 """The difference between two methods on the same recordings, with a paired bootstrap interval.
 
-Both methods are scored on the same draws of recordings (:mod:`.bootstrap`), so what
-makes a recording hard for either cancels out of their difference.
+Both methods are scored on the same draws of performances (:mod:`.bootstrap`), so what
+makes a performance hard for either cancels out of their difference.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Comparison(NamedTuple):
     """Accuracies of two methods; shares between 0 and 1, intervals of 95 %.
 
     `difference` is `a` − `b`; `relative` is (`a` − `b`) / `b`, infinite where `b` has no hit.
-    With a single recording there is nothing to draw and the bounds are NaN.
+    With a single performance there is nothing to draw and the bounds are NaN.
     """
 
     a: float
@@ -87,8 +87,8 @@ def compare_scores(
 
 def _counts(
     rows: pd.DataFrame, methods: tuple[str, str], tolerance_ms: float, refusal: str
-) -> list[NDArray[np.int64]]:
-    """Return the recordings' notes and the hits of either method, recordings by name."""
+) -> list[NDArray[np.float64]]:
+    """Return the performances' notes and the hits of either method."""
     column = f"acc_{tolerance_ms:g}ms"
     if column not in rows.columns:
         raise PianoAlignError(
@@ -100,7 +100,8 @@ def _counts(
     if not a["n_notes"].equals(b["n_notes"]):
         raise PianoAlignError(f"{refusal}: they were run on different notes")
     notes = a["n_notes"].to_numpy(int)
-    return [notes, *(np.rint(part[column].to_numpy(float) * notes).astype(int) for part in (a, b))]
+    hits = (np.rint(part[column].to_numpy(float) * notes) for part in (a, b))
+    return [bootstrap.by_performance(each, a["performance"]) for each in (notes, *hits)]
 
 
 def _gain(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ not place carries its input onset and counts like any other.
   :data:`EPSILON_S` (1 ns) is added so that an error of 10 ms, written as a difference of two
   binary fractions, counts at 10 ms.
 - **pooled** values weigh every note alike, **mean** values every recording. Intervals are 95 %
-  bootstrap intervals of the pooled value over recordings (:mod:`pianoalign_lib.scoring.bootstrap`).
+  bootstrap intervals of the pooled value over performances (:mod:`.bootstrap`).
 - **calibrated** rows score the same predictions after each recording's median error (over all its
   notes) has been removed: a constant delay of the recording, or of its labels, then costs nothing.
 - **onset_f1_50ms** is a cross-check by mir_eval: notes are matched anew by pitch and onset,
@@ -88,7 +88,7 @@ def evaluate_all(
         lost_share, median_abs_error_s, mean_abs_error_s, bias_s (median signed error),
         onset_f1_50ms (mean over recordings), and per tolerance T acc_{T}ms (pooled), acc_{T}ms_mean
         (over recordings), acc_{T}ms_lo and acc_{T}ms_hi (interval of the pooled value; NaN when
-        there is only one recording).
+        there is only one performance).
     per_recording : DataFrame
         The same, with recording and performance, without means and intervals.
 
@@ -149,7 +149,9 @@ def _pooled(
 ) -> dict[str, float]:
     notes = np.array([len(part.errors_s) for part in parts])
     hits = np.stack([count_hits(part.errors_s, tolerances_ms) for part in parts])
-    lo, hi = bootstrap.interval(hits, notes, samples, seed)
+    names = [part.performance for part in parts]
+    drawn = [bootstrap.by_performance(each, names) for each in (hits, notes)]
+    lo, hi = bootstrap.interval(drawn[0], drawn[1], samples, seed)
     errors_s = np.concatenate([part.errors_s for part in parts])
     placed = np.concatenate([part.placed for part in parts])
     scores = {"n_recordings": len(parts), **_errors(errors_s, placed)}

@@ -86,4 +86,4 @@ def size_note(found: Sequence[dict | Missing]) -> str:
     sizes = {(row["n_recordings"], row["n_notes"]) for row in found if not isinstance(row, Missing)}
     counts = " or ".join(f"{n} recordings with {notes:,} notes" for n, notes in sorted(sizes))
     behind = f"Each row: {counts}. " if counts else ""
-    return f"{behind}In brackets: 95 % bootstrap interval over recordings (not over training runs)."
+    return f"{behind}In brackets: 95 % bootstrap interval over performances, not over trainings."

@@ -96,11 +96,11 @@ def _references(
 
 
 def _worth(notes: pd.DataFrame, samples: int, seed: int) -> dict[str, float]:
-    each = notes.groupby("recording")["right"]
+    each = notes.groupby("performance")["right"]
     lo, hi = bootstrap.interval(each.sum().to_numpy(), each.size().to_numpy(), samples, seed)
     bins = reliability(notes, tolerance_s=TOLERANCE_S + EPSILON_S)
     return {
-        "n_recordings": each.ngroups,
+        "n_recordings": notes["recording"].nunique(),
         "n_notes": len(notes),
         "confidence": float(notes["confidence"].astype(float).mean()),
         "right": float(notes["right"].mean()),

@@ -39,7 +39,7 @@ def scores_by_note(
         its notes, removed), kind of class (:data:`.classes.KINDS`) and class (lower, upper):
         n_recordings and n_notes that have such notes; bias_s (median error); spread_s (between the
         quartiles of the errors); acc_10ms and acc_50ms with the bounds of their intervals over
-        recordings (``_lo``, ``_hi``; NaN for one recording). Classes without notes have no row.
+        performances (``_lo``, ``_hi``; NaN for one performance). Classes without notes have no row.
 
     Raises
     ------
@@ -69,11 +69,11 @@ def _scores(notes: pd.DataFrame, column: str, samples: int, seed: int) -> dict[s
     """Return the scores of the errors in a column, pooled over recordings."""
     size_s = notes[column].abs()
     hits = pd.DataFrame({ms: size_s <= ms / 1000 + EPSILON_S for ms in TOLERANCES_MS})
-    each = hits.groupby(notes["recording"])
+    each = hits.groupby(notes["performance"])
     counts, n_notes = each.sum().to_numpy(), each.size().to_numpy()
     lo, hi = bootstrap.interval(counts, n_notes, samples, seed)
     low_s, middle_s, high_s = notes[column].quantile([0.25, 0.5, 0.75])
-    scores: dict[str, float] = {"n_recordings": len(n_notes), "n_notes": len(notes)}
+    scores: dict[str, float] = {"n_recordings": notes["recording"].nunique(), "n_notes": len(notes)}
     scores |= {"bias_s": middle_s, "spread_s": high_s - low_s}
     for place, ms in enumerate(TOLERANCES_MS):
         scores[f"acc_{ms}ms"] = counts[:, place].sum() / n_notes.sum()

@@ -22,7 +22,7 @@ _CALIBRATED = (
     "Spread: between the quartiles of the offset-calibrated errors."
 )
 INTERVALS = (
-    "In brackets: 95 % bootstrap interval over the recordings that have such notes (not over "
+    "In brackets: 95 % bootstrap interval over the performances that have such notes (not over "
     "training runs)."
 )
 _EXACT = (
