@@ -13,14 +13,16 @@ import pandas as pd
 import pytest
 from conftest import toy_audio, toy_notes
 
-from benchmarks.field import excerpts, measure
+from benchmarks.field import excerpts, measure, predictions, summary
 from benchmarks.field import run as field
 from benchmarks.field.__main__ import main
 from benchmarks.field.conditions import field_notes
 from benchmarks.field.matching import match_heard
+from benchmarks.field.measured import summarize
 from benchmarks.field.parangonar import group_onsets
 from benchmarks.field.registry import TOOLS, adapter
-from benchmarks.field.summary import summarize, write_field
+from benchmarks.field.summary import paired, readings, whole_sets, write_field
+from benchmarks.field.tables import table7_conditions, table7_extra
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError
 from pianoalign_lib.corpora.timing_errors import loose_notes
@@ -29,10 +31,11 @@ from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.tables.tools import (
     CONDITIONS,
+    MEASURED,
     MISSING_EXTRA,
+    PAIRED,
     read_field,
-    table7_conditions,
-    table7_extra,
+    read_paired,
     table7_field,
 )
 
@@ -112,7 +115,9 @@ def test_missing_and_extra_notes(repository) -> None:
 
 def test_excerpts_of_a_corpus(toy_project, monkeypatch: pytest.MonkeyPatch) -> None:
     found = excerpts.field_excerpts(toy_project)
-    assert [(item.recording, item.test_set) for item in found] == [("e0", "test"), ("e1", "test")]
+    names = [(item.recording, item.test_set) for item in found]
+    assert names == [("e0", "test"), ("e1", "test"), ("v0", "validation")]
+    assert [item.recording for item in excerpts.measured_excerpts(toy_project)] == ["e0", "e1"]
     audio, notes = excerpts.load_excerpt(toy_project, found[0])
     assert len(audio) == 8 * SAMPLE_RATE  # shorter than the cut: whole, with all its notes
     cut = excerpts.Excerpt(found[0].source, "test", 4.0)
@@ -129,41 +134,62 @@ def test_maps_without_the_chosen_recordings_is_refused(toy_project) -> None:
     maps.split("eval").parent.mkdir(parents=True)
     maps.split("eval").symlink_to(toy_project.split("eval"))
     with pytest.raises(CorpusError, match="lacks MAPS_MUS-chpn-e01_ENSTDkCl"):
-        excerpts.field_excerpts(maps)
+        excerpts.measured_excerpts(maps)
 
 
 # --- Measuring -----------------------------------------------------------------------------------
 
 
-def test_field_of_the_untouched_input(toy_project) -> None:
-    params = load_params(toy_project.root)
-    note = field.run_field(toy_project, params, "none")
-    assert json.loads(note.read_text()) == {"versions": {}}
-    frame = pd.read_parquet(note.with_suffix(".parquet"))
-    assert set(frame["condition"]) == set(CONDITIONS)
-    np.testing.assert_array_equal(frame["onset_s"], frame["onset_in_s"])
-    offset = frame[frame["condition"] == "offset2"]
-    np.testing.assert_allclose(offset["onset_s"] - offset["onset_true_s"], 2.0)
-    costs = pd.read_csv(note.parent / "none_cost.csv")
-    assert len(costs) == 2 * len(CONDITIONS)
-    assert (costs["duration_s"] == 8.0).all()
-    assert costs["peak_mib"].between(30, 5000).all()
+def test_costs_of_the_untouched_input(toy_project) -> None:
+    assert main(["--method", "none"]) == 0
+    assert main(["--method", "none", "--costs"]) == 0
+    measured = read_field(toy_project.results / MEASURED)
+    assert set(measured["condition"]) == set(CONDITIONS)
+    rows = measured[~measured["calibrated"].astype(bool)].set_index("condition")
+    assert rows.loc["offset2", "bias_s"] == pytest.approx(2.0)
+    assert rows.loc["note50", "acc_50ms"] == 1.0
+    assert rows.loc["note50", "n_recordings"] == 2
+    assert rows["peak_mib"].between(30, 5000).all()
+    shown = read_field(toy_project.results / "field.csv").set_index("method")
+    assert shown.loc["none", "peak_mib"].iloc[0] == rows.loc["note100", "peak_mib"]
+    assert shown.loc["transkun", "not_run"] == "it was not run on this corpus"
 
-    path = write_field(toy_project, params)
-    summary = read_field(path)
-    rows = summary[(summary["method"] == "none") & (summary["condition"] == "note50")]
-    raw = rows[~rows["calibrated"].astype(bool)].iloc[0]
-    assert raw["acc_50ms"] == 1.0
-    assert raw["n_recordings"] == 2
-    assert summary.set_index("method").loc["transkun", "not_run"].startswith("it was not measured")
+
+def test_stored_predictions_are_scored_without_running_a_tool(toy_project, monkeypatch) -> None:
+    assert main(["--method", "none"]) == 0
+    folder = predictions.predictions_folder(toy_project)
+    stored = pd.read_parquet(folder / "none.parquet")
+    assert stored["recording"].nunique() == 3 and stored["onset_true_s"].dtype == np.float32
+    later = stored.assign(onset_s=stored["onset_true_s"] + 0.02, placed=True)
+    later[predictions.FOUND].to_parquet(folder / "transkun.parquet")
+    notes = predictions.read_notes(toy_project) | {"transkun": {"versions": {"transkun": "2.0.1"}}}
+    (folder / "tools.json").write_text(json.dumps(notes))
+    monkeypatch.setattr(measure, "adapter", None)
+    assert main([]) == 0
+    scores = read_field(toy_project.results / "field.csv").query("method == 'transkun'")
+    share = scores.dropna(subset="condition").set_index("offset")["acc_10ms"]
+    assert share.to_dict() == {"raw": 0.0, "validation": 1.0, "oracle": 1.0}
+    assert scores["offset_s"].iloc[0] == pytest.approx(0.02, abs=1e-5)
+    whole = pd.read_parquet(folder / "transkun.parquet")
+    whole[whole["recording"] != "e1"].to_parquet(folder / "transkun.parquet")
+    assert main([]) == 0
+    scores = read_field(toy_project.results / "field.csv").query("method == 'transkun'")
+    assert scores["not_run"].tolist() == ["so far run on 1 of 2 recordings of test"]
+    whole[1:].to_parquet(folder / "transkun.parquet")
+    with pytest.raises(CorpusError, match="of other notes than none"):
+        write_field(toy_project, load_params(toy_project.root))
 
 
 def test_field_goes_on_where_it_was_stopped(toy_project, monkeypatch) -> None:
     params = load_params(toy_project.root)
-    note = field.run_field(toy_project, params, "none")
-    parts = note.parent / "parts" / "none"
+    assert field.run_field(toy_project, params, "none") == {"versions": {}, "weights": ""}
+    parts = field.field_folder(toy_project) / "parts" / "none"
     stamp = (parts / "e0.parquet").stat().st_mtime_ns
     (parts / "e1.parquet").write_bytes(b"broken off")
+    tasks = field.field_tasks(toy_project, params, "none", {})
+    predictions.store(toy_project, "none", tasks, {"versions": {}})
+    whole = predictions.predictions_folder(toy_project) / "none.parquet"
+    assert set(pd.read_parquet(whole)["recording"]) == {"e0", "v0"}
     field.run_field(toy_project, params, "none")
     assert (parts / "e0.parquet").stat().st_mtime_ns == stamp
     assert len(pd.read_parquet(parts / "e1.parquet"))
@@ -177,8 +203,10 @@ def test_a_tool_that_is_not_installed_is_not_run(toy_project, monkeypatch) -> No
 
     monkeypatch.setattr(field, "versions", versions)
     note = field.run_field(toy_project, load_params(toy_project.root), "transkun")
-    assert json.loads(note.read_text()) == {"not_run": "transkun is not installed"}
-    with pytest.raises(CorpusError, match="nothing was measured"):
+    assert note == {"not_run": "transkun is not installed"}
+    predictions.store(toy_project, "transkun", [], note)
+    assert predictions.read_notes(toy_project) == {"transkun": note}
+    with pytest.raises(CorpusError, match="not found; run"):
         write_field(toy_project, load_params(toy_project.root))
 
 
@@ -209,10 +237,12 @@ def test_what_a_transcriber_heard_is_kept(toy_project, monkeypatch) -> None:
 
     tool = SimpleNamespace(start=lambda: calls.append(0), hear=hear)
     monkeypatch.setattr(measure, "adapter", lambda *_: tool)
-    params, (excerpt, _) = load_params(toy_project.root), excerpts.field_excerpts(toy_project)
+    params, excerpt = load_params(toy_project.root), excerpts.field_excerpts(toy_project)[0]
     files = [toy_project.root / name for name in ("a.parquet", "heard.parquet")]
     for _ in range(2):
-        task = measure.Task("heard", excerpt, files[0], "key", files[1], "heard key", None)
+        task = measure.Task(
+            "heard", excerpt, files[0], "key", files[1], "heard key", None, CONDITIONS
+        )
         measure.measure(toy_project, params, task)
     assert calls == [0, 8 * SAMPLE_RATE]
     frame = measure.read_part(files[0])
@@ -296,10 +326,44 @@ def test_summary_by_hand() -> None:
     assert summarize(toy_frame("none"), toy_costs("none"), BOOTSTRAP)["extra_flagged"].isna().all()
 
 
-def test_tables_and_their_missing_rows() -> None:
-    table = table7_field(toy_field())
+def test_offset_of_validation_and_sets_of_the_disklavier(monkeypatch) -> None:
+    notes = toy_frame().query("condition == 'note100'").assign(test_set="ENSTDkCl")
+    other = notes.assign(recording="s", performance="q", onset_s=notes["onset_s"] + 0.01)
+    validation = notes.assign(test_set="validation", recording="v", performance="v")
+    monkeypatch.setattr(summary, "DEVELOPMENT_RECORDINGS", ("s",))
+    frame = pd.concat([notes, other, validation])
+    whole, missing = whole_sets(frame, frame)
+    assert whole["test_set"].value_counts().to_dict() == {
+        "ENSTDkCl": 8, "disklavier": 8, "development": 4, "validation": 4,
+    }  # fmt: skip
+    assert missing == ""
+    scores, each = readings(whole, BOOTSTRAP)
+    assert scores["offset_s"].tolist() == pytest.approx([0.012] * len(scores))
+    row = scores.set_index(["test_set", "offset"]).loc[("development", "validation")]
+    # Errors of 14, 22, 22, 40 ms less 12.
+    assert (row["acc_5ms"], row["acc_10ms"], row["acc_50ms"]) == (0.25, 0.75, 1.0)
+    fewer, missing = whole_sets(notes, frame)
+    assert fewer.empty
+    assert missing.startswith("so far run on 1 of 2 recordings of ENSTDkCl, 0 of 1 recordings of")
+    ours = each.assign(method="localizer", **{"acc_10ms": 1.0})
+    rows = paired(pd.concat([each, ours]), BOOTSTRAP).set_index(
+        ["test_set", "offset", "tolerance_ms"]
+    )
+    found = rows.loc[("ENSTDkCl", "raw", 10)]
+    assert found["difference"] == pytest.approx(1 - 1 / 8)
+    assert found["lo"] <= found["difference"] <= found["hi"]
+    assert rows.loc[("ENSTDkCl", "oracle", 50), "difference"] == 0.0
+
+
+def test_tables_and_their_missing_rows(tmp_path) -> None:
+    pair = {"test_set": "test", "offset": "raw", "method": "localizer", "other": "transkun"}
+    values = {"tolerance_ms": 10, "difference": -0.02, "lo": -0.05, "hi": 0.01}
+    pd.DataFrame([pair | values]).to_csv(tmp_path / PAIRED, index=False)
+    table = table7_field(toy_field(), read_paired(tmp_path / PAIRED))
     frame = table.frame().set_index("method")
-    assert list(frame.index) == list(TOOLS)
+    assert list(frame.index) == [*TOOLS, "localizer-transkun"]
+    assert frame.loc["localizer-transkun", ["acc_10ms", "acc_10ms_lo"]].tolist() == [-2.0, -5.0]
+    assert frame.loc["localizer-transkun", "acc_5ms"].startswith("–")
     assert frame.loc["transkun", "acc_25ms"] == 75.0
     assert frame.loc["transkun", "speed"] == 2.5
     assert frame.loc["transkun", "calibrated_acc_10ms"] == 75.0

@@ -58,9 +58,10 @@ def write_project(root: Path) -> None:
     for name in (
         "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore",
         ".dvc/config", "results.yaml", "checkpoints/demo/crnn.safetensors",
-        "results/demo/metrics.csv", "results/maps/field.csv",
+        "results/demo/metrics.csv", "results/maps/field_measured.csv",
         "results/maps/robustness.csv", "results/maps/robustness_drawn.csv",
         *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
+        *(path.relative_to(ROOT) for path in (ROOT / "results" / "maps" / "field").iterdir()),
     ):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, root / name)

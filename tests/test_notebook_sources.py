@@ -16,6 +16,7 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
+from benchmarks.field.summary import PAIRS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params, variant_config
 from pianoalign_lib.corpora import pianos
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
@@ -28,7 +29,7 @@ from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.tables.provenance import training_hash
-from pianoalign_lib.tables.tools import TOOLS
+from pianoalign_lib.tables.tools import FIELD, MEASURED, PAIRED, TOOLS
 from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.
@@ -230,14 +231,16 @@ def write_robustness(paths: CorpusPaths) -> None:
 
 
 def write_field(paths: CorpusPaths) -> None:
-    """Write ``field.csv``: some tools with the scores of the metrics, the others not run."""
+    """Write the files of table 7: some tools with scores of the metrics, the others not run."""
     rows = pd.read_csv(paths.results / "metrics.csv")
     rows = rows[rows["method"].isin(TOOLS) & (rows["test_set"] == "test")]
     rows = rows.assign(cpu_s_per_minute=0.5, start_cpu_s=1.0, peak_mib=200.0, failures=0)
     others = pd.DataFrame({"method": [name for name in TOOLS if name not in set(rows["method"])]})
     field = pd.concat([rows, others.assign(not_run="not installed")])
     field = field.assign(extra_flagged=np.nan, played_flagged=np.nan, versions=None)
-    field.to_csv(paths.results / "field.csv", index=False)
+    for name in (FIELD, MEASURED):
+        field.to_csv(paths.results / name, index=False)
+    pd.DataFrame(columns=PAIRS).to_csv(paths.results / PAIRED, index=False)
 
 
 def contents(paths: CorpusPaths) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ FILES = {"demo": "dvc.yaml", "maps": "maps/dvc.yaml"}
 TRAINING = "training/dvc.yaml"
 # What runs a stage, or all of a family, and what that imports without using it there. Rendering and
 # predictions list modules; `common`, which has no say in them, is left out.
+CODE_FOLDERS = ("pianoalign_lib", "studies", "benchmarks")
 NETWORK_ONLY = ("methods/predict",), ("localizer", "methods/dtw")
 CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dvc.yaml:fetch": (("corpora/demo/fetch",), ()),
@@ -42,6 +43,10 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "predict_localizer": (("methods/predict",), ("crnn", "methods/dtw")),
     "metrics": (("scoring/evaluation", "scoring/summary"), ()),
     "by_note": (("studies/by_note/scores",), ()),
+    "field_scores": (
+        ("benchmarks/field/summary",),
+        ("corpora", "crnn", "io", "localizer", "methods"),
+    ),  # it runs no tool
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
     "short_tempo": (("studies/short_tempo/run",), ()),
@@ -193,7 +198,7 @@ def test_stages_depend_on_the_modules_they_use(pipeline: SimpleNamespace) -> Non
         if stage.frozen:
             continue
         used, common = modules_of(pipeline.prefix, name)
-        deps = [dep for dep in stage.deps if dep.split("/")[0] in ("pianoalign_lib", "studies")]
+        deps = [dep for dep in stage.deps if dep.split("/")[0] in CODE_FOLDERS]
         code = [dep for dep in deps if dep.endswith(".py") or (ROOT / dep).is_dir()]
         for path in used:
             if not any(path == dep or path.startswith(f"{dep}/") for dep in code):
@@ -213,10 +218,11 @@ def modules_of(prefix: str, name: str) -> tuple[set[str], set[str]]:
     else:
         family = name.partition("@")[0]
         entries, unused = CODE.get(prefix + family) or CODE[family]
-        places = [ROOT if each.startswith("studies/") else library for each in entries]
+        beside = ("studies/", "benchmarks/")
+        places = [ROOT if each.startswith(beside) else library for each in entries]
         files = [place / f"{each}.py" for place, each in zip(places, entries, strict=True)]
-    beside = tuple(f"{library}/{each}" for each in unused)
-    found = {path.relative_to(ROOT).as_posix() for path in imported(files, beside)}
+    left_out = tuple(f"{library}/{each}" for each in unused)
+    found = {path.relative_to(ROOT).as_posix() for path in imported(files, left_out)}
     common = {path for path in found if path.startswith("pianoalign_lib/common/")}
     return found - common, common
 

@@ -7,17 +7,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.field.registry import TOOLS as TOOL_LIST
 from pianoalign_lib.common.config import project_root
 from pianoalign_lib.common.files import write_text
 from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
-from pianoalign_lib.tables.tools import MAIN, TOOLS, field_scores, read_field
+from pianoalign_lib.tables.tools import (
+    FIELD,
+    MAIN,
+    MEASURED,
+    OURS,
+    PAIRED,
+    RIVAL,
+    TOOLS,
+    field_scores,
+    not_run,
+    read_field,
+    read_paired,
+    scores_of,
+)
 from studies.instruments import names
-from studies.instruments.table import scores_of
+from studies.instruments.table import scores_of as instrument_scores
 
 # Corpus and test set of each column, and its header.
 WHOLE = {
@@ -26,9 +40,9 @@ WHOLE = {
     ("maps", "ENSTDkAm"): "MAPS, Disklavier, ambient",
     ("demo", "test"): "demo, unseen Steinway",
 }
-EXCERPTS = {
+FEWER = {
     ("maps", "test"): "MAPS, unseen software piano",
-    ("maps", "disklavier"): "MAPS, Disklavier",
+    ("maps", "development"): "MAPS, Disklavier, used in development",
     ("demo", "test"): "demo, unseen Steinway",
 }
 METHODS = {
@@ -38,8 +52,14 @@ METHODS = {
     "hybrid": "DTW + CRNN (paper)",
     "localizer": "**pianoalign**",
 }
-COSTS = ("maps", "disklavier")  # where the processor time is from
+COSTS = ("maps", "ENSTDkCl")  # where the processor time is from
+# Both microphone positions together, and of them what was used in development.
+DISKLAVIER = {
+    ("maps", "disklavier"): "all 33 Disklavier recordings",
+    ("maps", "development"): "the eight of them that were used in development",
+}
 KINDS = (("raw", False), ("calibrated", True))
+READINGS = {"raw": "raw", "validation": "less validation's", "oracle": "calibrated"}
 Rows = dict[str, Scores]
 
 
@@ -56,30 +76,102 @@ def methods_table(root: Path) -> str:
 
 
 def tools_table(root: Path) -> str:
-    """Return the table of other tools on excerpts, and how far ours is from Transkun."""
-    scores = _field(root)
-    head = [[*_head(scores, EXCERPTS), "CPU s per minute"]]
+    """Return the table of all tools on excerpts, and how far ours is from Transkun."""
+    fields = _files(root, FIELD, read_field)
+    by_reading = {
+        offset: {corpus: scores_of(field, offset) for corpus, field in fields.items()}
+        for offset in READINGS
+    }
+    paired = _files(root, PAIRED, read_paired)
+    head = [[*_head(by_reading["raw"], WHOLE), "CPU s per minute"]]
     rows = []
-    for method, name in TOOLS.items():
-        label = METHODS["localizer"] if method == "localizer" else name
-        for kind, calibrated in KINDS:
-            cells = _cells(scores, EXCERPTS, method, calibrated)
-            cost = "" if calibrated or method == "none" else _cost(scores, method)
-            rows.append(["" if calibrated else label, kind, *cells, cost])
-    return _table(head + rows) + "\n" + _behind(scores)
+    for method, name in _run(fields).items():
+        label = METHODS["localizer"] if method == OURS else name
+        for offset, kind in READINGS.items():
+            cells = [_both(by_reading[offset][c].find(t, method, MAIN)) for c, t in WHOLE]
+            cost = _cost(by_reading["raw"], method) if offset == "raw" else ""
+            rows.append([label if offset == "raw" else "", kind, *cells, cost])
+    for offset, kind in READINGS.items():
+        cells = [_points(paired[corpus], test_set, offset) for corpus, test_set in WHOLE]
+        label = "pianoalign − Transkun, points" if offset == "raw" else ""
+        rows.append([label, kind, *cells, ""])
+    return f"{_table(head + rows)}\n{_disklavier(by_reading, paired)}\n{_missing(fields)}"
+
+
+def _disklavier(by_reading: dict[str, Rows], paired: dict[str, pd.DataFrame]) -> str:
+    """Say how ours and Transkun do on the whole Disklavier, and on what was used in development."""
+    lines = []
+    for (corpus, test_set), name in DISKLAVIER.items():
+        row = _row(by_reading["raw"], corpus, test_set, OURS, False)
+        parts = []
+        for offset, kind in READINGS.items():
+            ours, other = (
+                _both(by_reading[offset][corpus].find(test_set, method, MAIN))
+                for method in (OURS, RIVAL)
+            )
+            points = _points(paired[corpus], test_set, offset)
+            parts.append(f"{kind} {ours}, Transkun {other}, difference {points}")
+        lines.append(f"On {name} ({row['n_notes']:,} notes), pianoalign {'; '.join(parts)}.\n")
+    return "\n".join(lines)
+
+
+def measured_table(root: Path) -> str:
+    """Return the table of all tools on the fewer excerpts that costs were measured on."""
+    scores = {
+        corpus: Scores(field_scores(field))
+        for corpus, field in _files(root, MEASURED, read_field).items()
+    }
+    rows = [
+        ["" if calibrated else TOOLS[method], kind, *_cells(scores, FEWER, method, calibrated)]
+        for method in TOOLS
+        if not isinstance(scores["maps"].find("test", method, MAIN), Missing)
+        for kind, calibrated in KINDS
+    ]
+    return _table([_head(scores, FEWER), *rows])
+
+
+def _run(fields: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the tools that were run on a whole test set at least."""
+    there = {name for field in fields.values() for name in field_scores(field)["method"]}
+    return {method: name for method, name in TOOLS.items() if method in there}
+
+
+def _missing(fields: dict[str, pd.DataFrame]) -> str:
+    """Say which tools were not run on all recordings, and why."""
+    tools: dict[str, dict[str, None]] = {}
+    for corpus, field in fields.items():
+        for method, reason in not_run(field).items():
+            of = "" if reason == TOOL_LIST[method].not_run else f" (`{corpus}`)"
+            tools.setdefault(reason, {})[TOOLS[method] + of] = None
+    lines = [f"{', '.join(names)}: {reason}" for reason, names in tools.items()]
+    return f"Not run: {'; '.join(lines)}.\n" if lines else ""
+
+
+def _points(paired: pd.DataFrame, test_set: str, offset: str) -> str:
+    """Return ours minus Transkun at 10 and 50 ms, in points, with paired intervals."""
+    rows = paired.query("test_set == @test_set and offset == @offset and other == @RIVAL")
+    values = rows.sort_values("tolerance_ms")[["difference", "lo", "hi"]].to_numpy(float)
+    shown = [f"{mid:+.1f} [{lo:+.1f}, {hi:+.1f}]" for mid, lo, hi in 100 * values]
+    return " / ".join(shown).replace("-", "−") or "not run"
+
+
+def _files(root: Path, name: str, read: Callable[[Path], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return {corpus: read(root / "results" / corpus / name) for corpus in ("maps", "demo")}
 
 
 def instruments_table(root: Path) -> str:
     """Return the table of other instruments, and what follows from it, in words."""
     found = pd.read_csv(root / "results" / "demo" / names.FILE)
-    scores = scores_of(found, names.CORPUS)
+    scores = instrument_scores(found, names.CORPUS)
     ran = found[(found["corpus"] == names.CORPUS) & found["condition"].notna()]
     methods = [method for method in names.METHODS if (ran["method"] == method).any()]
     rows = [["", *(names.label(method) for method in methods)]]
     for test_set, name in names.INSTRUMENTS.items():
         shown = [_shares(scores.find(test_set, method, MAIN)) for method in methods]
         rows.append([name, *shown])
-    return f"{_table(rows)}\n{_sampled(scores, root)}\n{_real(scores_of(found, names.OTHERS))}"
+    return (
+        f"{_table(rows)}\n{_sampled(scores, root)}\n{_real(instrument_scores(found, names.OTHERS))}"
+    )
 
 
 def _sampled(scores: Scores, root: Path) -> str:
@@ -127,11 +219,6 @@ def _metrics(root: Path) -> Rows:
     }
 
 
-def _field(root: Path) -> Rows:
-    files = {name: root / "results" / name / "field.csv" for name in ("maps", "demo")}
-    return {name: Scores(field_scores(read_field(file))) for name, file in files.items()}
-
-
 def _head(scores: Rows, places: dict[tuple[str, str], str]) -> list[str]:
     sizes = []
     for (corpus, test_set), header in places.items():
@@ -144,8 +231,7 @@ def _cells(
     scores: Rows, places: dict[tuple[str, str], str], method: str, calibrated: bool
 ) -> list[str]:
     """Return the accuracies at 10 and 50 ms with their intervals, one text per place."""
-    rows = [_row(scores, *place, method, calibrated) for place in places]
-    return [f"{_percent(row, 10)} / {_percent(row, 50)}" for row in rows]
+    return [_both(_row(scores, *place, method, calibrated)) for place in places]
 
 
 def _row(scores: Rows, corpus: str, test_set: str, method: str, calibrated: bool) -> dict:
@@ -155,29 +241,25 @@ def _row(scores: Rows, corpus: str, test_set: str, method: str, calibrated: bool
     return row
 
 
+def _both(row: dict | Missing) -> str:
+    """Return the accuracies at 10 and 50 ms with their intervals."""
+    if isinstance(row, Missing):
+        return row.label
+    return f"{_percent(row, 10)} / {_percent(row, 50)}"
+
+
 def _percent(row: dict, ms: int) -> str:
     share, lo, hi = (100 * row[f"acc_{ms}ms{end}"] for end in ("", "_lo", "_hi"))
     return f"{share:.1f} [{lo:.1f}, {hi:.1f}]"
 
 
 def _cost(scores: Rows, method: str) -> str:
-    seconds = _row(scores, *COSTS, method, False)["cpu_s_per_minute"]
+    """Return a tool's processor time, where it was measured and is worth a number."""
+    row = scores[COSTS[0]].find(COSTS[1], method, MAIN)
+    if method == "none" or isinstance(row, Missing) or pd.isna(row["cpu_s_per_minute"]):
+        return ""
+    seconds = row["cpu_s_per_minute"]
     return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
-
-
-def _behind(scores: Rows) -> str:
-    """Say how far ours is from Transkun, whoever is ahead."""
-    parts = []
-    for place, header in EXCERPTS.items():
-        points = []
-        for _, calibrated in KINDS:
-            ours, other = (
-                100 * _row(scores, *place, name, calibrated)["acc_10ms"]
-                for name in ("localizer", "transkun")
-            )
-            points.append(f"{ours - other:+.1f}".replace("-", "−"))
-        parts.append(f"{header} {' / '.join(points)}")
-    return f"pianoalign − Transkun within 10 ms, raw / calibrated, in points: {'; '.join(parts)}.\n"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -201,6 +283,7 @@ def tables(root: Path) -> dict[str, str]:
     return {
         "methods": methods_table(root),
         "tools": tools_table(root),
+        "measured": measured_table(root),
         "instruments": instruments_table(root),
     }
 

@@ -1,4 +1,9 @@
-"""``python -m benchmarks.field --corpus maps --method transkun``: measure a tool of table 7."""
+"""``python -m benchmarks.field --corpus maps --method transkun``: run a tool of table 7.
+
+Its predictions are stored in ``results/<corpus>/field`` and all tools are scored from there;
+without ``--method``, they are only scored. ``--costs`` measures processor time, memory and all
+kinds of timing errors instead, on fewer excerpts: it needs an idle machine.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +15,32 @@ from pianoalign_lib.cli import corpus_of, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure a tool, write ``field.csv`` and return the exit code."""
+    """Run a tool, write the files of scores and return the exit code."""
     parser = ArgumentParser("python -m benchmarks.field", description=__doc__.partition(": ")[2])
     parser.add_argument("--corpus", default="demo")
-    parser.add_argument("--method", required=True, help="one of those of table 7")
-    parser.set_defaults(run=_measure)
+    parser.add_argument("--method", help="one of those of table 7; none: score what is stored")
+    parser.add_argument("--test-set", nargs="+", help="run on these only, to go on with others")
+    parser.add_argument("--costs", action="store_true", help="measure the method's costs instead")
+    parser.set_defaults(run=_run)
     return run_command(parser.parse_args(argv))
 
 
-def _measure(arguments: Namespace) -> None:
-    from .run import run_field
+def _run(arguments: Namespace) -> None:
+    from .measured import write_measured
+    from .predictions import store
+    from .run import field_tasks, run_field
     from .summary import write_field
 
     paths, params = corpus_of(arguments)
-    run_field(paths, params, arguments.method)  # one process: its CPU time is measured
+    if method := arguments.method:
+        # One process: its CPU time is measured.
+        costs, test_sets = arguments.costs, arguments.test_set
+        note = run_field(paths, params, method, costs=costs, test_sets=test_sets)
+        tasks = field_tasks(paths, params, method, note.get("versions", {}), costs)
+        if costs:
+            write_measured(paths, params, method, tasks, note)
+        else:
+            store(paths, method, tasks, note)
     write_field(paths, params)
 
 

@@ -1,8 +1,10 @@
-"""The fixed recordings of the comparison with other tools, and their beginnings that are used.
+"""The recordings of the comparison with other tools, and their beginnings that are used.
 
-Fixed by name: the first excerpt of each test performance on the unseen piano (demo), the first six
-recordings of the unseen software piano and eight of the Disklavier (maps). The results on those
-eight were known while the localizer was designed: they are no test of it, all 33 recordings are.
+All test recordings of the unseen piano and all real ones, and the validation recordings, on which
+each tool's constant offset is measured. Other kinds of timing errors, processor time and memory are
+measured on fewer, fixed by name: the first recording of each performance (demo), the first six of
+the unseen software piano and eight of the Disklavier (maps). The results on those eight were known
+while the localizer was designed: they are no test of it, all 33 recordings are.
 """
 
 from __future__ import annotations
@@ -14,16 +16,17 @@ import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.tables.tools import DEVELOPMENT, VALIDATION
 
-SOFTWARE_PIANO_S = 60.0
+SAMPLED_S = 60.0
 DISKLAVIER_S = 45.0
 # A note that begins just before the cut can be heard by nothing that looks at its decay.
 LAST_ONSET_S = 0.5
 N_SOFTWARE_PIANO = 6
-DISKLAVIER = "disklavier"  # the test set that both microphone positions make together here
-DISKLAVIER_RECORDINGS = (
+DEVELOPMENT_RECORDINGS = (
     "MAPS_MUS-chpn-e01_ENSTDkCl", "MAPS_MUS-alb_se2_ENSTDkCl", "MAPS_MUS-mz_331_3_ENSTDkCl",
     "MAPS_MUS-deb_menu_ENSTDkCl", "MAPS_MUS-bk_xmas4_ENSTDkCl", "MAPS_MUS-chpn_op66_ENSTDkAm",
     "MAPS_MUS-schumm-1_ENSTDkAm", "MAPS_MUS-muss_1_ENSTDkAm",
@@ -44,31 +47,51 @@ class Excerpt:
 
 
 def field_excerpts(paths: CorpusPaths) -> list[Excerpt]:
-    """Return the excerpts of a corpus, sorted by test set and name.
+    """Return the excerpts of a corpus: real recordings, unseen piano, validation; by name in each.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is not rendered.
+    """
+    index = sorted(read_index(paths.split("eval")), key=lambda item: item.recording)
+    excerpts = [
+        Excerpt(item, name, DISKLAVIER_S if name in REAL_SETS else SAMPLED_S)
+        for name in (*REAL_SETS, "test")
+        for item in index
+        if item.split == "test" and item.test_set == name
+    ]
+    others = [item for item in index if item.split == VALIDATION]
+    return excerpts + [Excerpt(item, VALIDATION, SAMPLED_S) for item in others]
+
+
+def measured_excerpts(paths: CorpusPaths) -> list[Excerpt]:
+    """Return the fewer excerpts that costs and all timing errors are measured on.
 
     Raises
     ------
     CorpusError
         If the corpus is not rendered, or lacks one of them.
     """
-    tested = read_index(paths.split("eval"), split="test")
-    tested.sort(key=lambda item: item.recording)
-    plain = [item for item in tested if item.test_set == "test"]
+    excerpts = [item for item in field_excerpts(paths) if item.test_set != VALIDATION]
+    plain = [item for item in excerpts if item.test_set == "test"]
     if paths.corpus != "maps":
-        first: dict[str, Recording] = {}
+        first: dict[str, Excerpt] = {}
         for item in plain:
-            first.setdefault(item.performance, item)
-        return [Excerpt(item, "test", SOFTWARE_PIANO_S) for item in first.values()]
-    by_name = {item.recording: item for item in tested}
-    missing = [name for name in DISKLAVIER_RECORDINGS if name not in by_name]
+            first.setdefault(item.source.performance, item)
+        return list(first.values())
+    by_name = {item.recording: item for item in excerpts}
+    missing = [name for name in DEVELOPMENT_RECORDINGS if name not in by_name]
     if missing or len(plain) < N_SOFTWARE_PIANO:
         lacking = ", ".join(missing) or f"{N_SOFTWARE_PIANO} recordings of the unseen piano"
         raise CorpusError(
             f"{paths.split('eval')}: lacks {lacking}; get the whole of MAPS and render it again"
         )
-    real = [Excerpt(by_name[name], DISKLAVIER, DISKLAVIER_S) for name in DISKLAVIER_RECORDINGS]
-    real.sort(key=lambda item: item.recording)
-    return real + [Excerpt(item, "test", SOFTWARE_PIANO_S) for item in plain[:N_SOFTWARE_PIANO]]
+    real = [
+        Excerpt(by_name[name].source, DEVELOPMENT, DISKLAVIER_S)
+        for name in sorted(DEVELOPMENT_RECORDINGS)
+    ]
+    return real + plain[:N_SOFTWARE_PIANO]
 
 
 def load_excerpt(paths: CorpusPaths, excerpt: Excerpt) -> tuple[np.ndarray, pd.DataFrame]:

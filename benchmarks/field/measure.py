@@ -21,7 +21,6 @@ from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.placement import NOT_HEARD, Placement
-from pianoalign_lib.tables.tools import CONDITIONS
 
 from .conditions import field_notes
 from .excerpts import Excerpt, load_excerpt
@@ -52,6 +51,8 @@ class Task:
         The same of what a transcriber hears.
     before_path
         Result of the tool that warps the notes before, if one does.
+    conditions
+        The timing errors of the input.
     """
 
     method: str
@@ -61,10 +62,11 @@ class Task:
     heard_path: Path
     heard_key: str
     before_path: Path | None
+    conditions: tuple[str, ...]
 
 
 def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
-    """Store where a tool places the notes of an excerpt under all conditions, and its costs.
+    """Store where a tool places the notes of an excerpt under the conditions, and its costs.
 
     The costs are the frame's ``attrs``.
 
@@ -81,7 +83,7 @@ def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
     before = None if task.before_path is None else read_part(task.before_path)
     align, prepare_cpu_s = _timed(partial(_prepared, tool, audio, heard))
     parts, costs = [], []
-    for condition in CONDITIONS:
+    for condition in task.conditions:
         loose = field_notes(notes, condition, task.excerpt.recording, params)
         given = loose[["note_id", "pitch", "velocity", "onset_s", "offset_s"]]
         if before is not None:

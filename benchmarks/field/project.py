@@ -17,6 +17,7 @@ from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.placement import Placement
 
 WARM_UP_S = 4.0
+LOCALIZERS = ("localizer", "localizer_best")  # by the names of their weights
 NAMES = {"synctoolbox": "dtw", "crnn": HYBRID_VARIANT, "hybrid": HYBRID_VARIANT}
 
 
@@ -42,11 +43,12 @@ class Own:
 
     def prepare(self, audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
         """Return a function that places notes on a recording."""
-        if self.method == "localizer":  # without torch, and failing where it fails
+        if self.method in LOCALIZERS:  # without torch, and failing where it fails
             from pianoalign_lib.localizer.locate import locate
+            from pianoalign_lib.localizer.runner import load_runner
             from pianoalign_lib.localizer.spectra import compute_spectra
 
-            return partial(locate, compute_spectra(audio))
+            return partial(locate, compute_spectra(audio), runner=load_runner(self.method))
         from pianoalign_lib.crnn.inference import use_one_thread
         from pianoalign_lib.methods.placing import prepare
 

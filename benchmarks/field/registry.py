@@ -31,14 +31,18 @@ class Tool:
         The tool that warps the notes before, whose stored onsets are used and whose costs count.
     flags
         It tells notes that were not played.
+    not_run
+        Why it is not run, where there is no adapter for it.
     """
 
     packages: tuple[str, ...] = ()
     module: str = ""
     after: str = ""
     flags: bool = False
+    not_run: str = ""
 
 
+NO_ACTIVATIONS = "no adapter warps activations (Zeitler, Maman, Müller 2024) yet"
 # In the order in which they can be run, which is that of table 7.
 TOOLS = {
     "none": Tool(),
@@ -50,6 +54,11 @@ TOOLS = {
     "crnn": Tool(("torch",), flags=True),
     "hybrid": Tool(("torch",), after="synctoolbox", flags=True),
     "localizer": Tool(("onnxruntime",), flags=True),
+    "localizer_best": Tool(("onnxruntime",), flags=True),
+    "basic_pitch_score": Tool(not_run="its thresholds were not chosen on validation recordings"),
+    "synctoolbox_basic_pitch": Tool(not_run=NO_ACTIVATIONS),
+    "synctoolbox_transkun": Tool(not_run=NO_ACTIVATIONS),
+    "transkun_44k": Tool(not_run="demo is rendered at 16 kHz, and the mirror of MAPS has no more"),
 }
 
 

@@ -1,127 +1,162 @@
-"""From what was measured on the field to ``results/<corpus>/field.csv``.
+"""From the stored predictions to scores: ``field.csv`` and two files beside it; no tool is run.
 
-One row per tool, test set, condition and calibration, with the columns of
-:func:`pianoalign_lib.scoring.metrics.evaluate` (of the notes that were played) and these:
+``results/<corpus>/field.csv``
+    One row per tool, test set and reading of the offset, pooled, with intervals over performances;
+    costs are those of ``field_measured.csv``, of fewer excerpts.
+``field_per_recording.csv``
+    The same recording by recording, the validation recordings among them.
+``field_paired.csv``
+    Ours minus each other tool on the same recordings, with a paired interval, as shares.
 
-- ``cpu_s_per_minute``: processor seconds, on one thread, per minute of audio for aligning one MIDI
-  file, without ``start_cpu_s`` (imports, loading networks, compiling), paid once by each process;
-- ``peak_mib``: largest peak memory over the recordings;
-- ``extra_flagged``, ``played_flagged``: share of the notes that were never played, and of those
-  that were, with another status than ``aligned``; empty for tools that tell no such notes;
-- ``failures``: recordings that the tool failed on, whose notes keep their input onsets;
-- ``versions`` of the tool's packages; ``not_run``: why there are no numbers, in a row of its own.
+The offset is read in three ways: ``raw`` leaves each onset where the tool put it; ``validation``
+takes off one constant per tool, its median error on the corpus's validation recordings, which a
+user could know; ``oracle`` takes off each test recording's own median error, which nobody can.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, topic
-from pianoalign_lib.common.errors import CorpusError
-from pianoalign_lib.io.placement import ALIGNED
-from pianoalign_lib.scoring.metrics import evaluate
+from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.scoring.comparison import compare_scores
+from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
+from pianoalign_lib.tables.tools import (
+    DEVELOPMENT,
+    DISKLAVIER,
+    FIELD,
+    MAIN,
+    MEASURED,
+    OURS,
+    PAIRED,
+    VALIDATION,
+)  # fmt: skip
 
+from .excerpts import DEVELOPMENT_RECORDINGS
+from .measured import SCORED, TOLERANCES_MS, versions_text
+from .predictions import INPUT, read_notes, read_predictions
 from .registry import TOOLS
-from .run import field_folder
 
-TOLERANCES_MS = (5, 10, 25, 50)
-SCORED = [
-    "test_set", "method", "condition", "calibrated", "n_recordings", "n_notes", "lost_share",
-    "median_abs_error_s", "bias_s",
-    *(f"acc_{ms}ms{end}" for ms in TOLERANCES_MS for end in ("", "_lo", "_hi")),
+PER_RECORDING = "field_per_recording.csv"
+PAIRED_MS = (10, 50)
+PAIRS = ["test_set", "offset", "method", "other", "tolerance_ms", "difference", "lo", "hi"]
+COSTS = ["cpu_s_per_minute", "start_cpu_s", "peak_mib"]
+SINGLE = [
+    "test_set", "method", "condition", "offset", "calibrated", "recording", "performance",
+    "n_notes", "lost_share", "median_abs_error_s", "bias_s",
+    *(f"acc_{ms}ms" for ms in TOLERANCES_MS),
 ]  # fmt: skip
-GROUP = ["test_set", "method", "condition"]
 
 
 def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
-    """Summarise all tools measured on a corpus, and write ``field.csv``.
-
-    Of a tool that was not measured here, what the file says stays.
+    """Score what is stored of a corpus; write ``field.csv`` and the two files beside it.
 
     Raises
     ------
     CorpusError
-        If nothing was measured, or a file is corrupt.
+        If nothing is stored, or a file is corrupt.
     """
-    folder, path = field_folder(paths), paths.results / "field.csv"
-    before = pd.read_csv(path) if path.is_file() else pd.DataFrame({"method": []})
-    rows = []
+    bootstrap = topic(params, "evaluation")["bootstrap"]
+    found, notes = read_predictions(paths), read_notes(paths)
+    pooled, single, reasons = [], [], []
     for method in TOOLS:
-        note = _read_note(folder / f"{method}.json")
-        if "not_run" in note:
-            not_run = pd.DataFrame({"method": [method], "not_run": [note["not_run"]]})
-            kept = before[before["method"] == method]
-            rows.append(kept if len(kept) else not_run)
-            continue
-        try:
-            frame = pd.read_parquet(folder / f"{method}.parquet")
-            costs = pd.read_csv(folder / f"{method}_cost.csv", keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise CorpusError(
-                f"{folder}/{method}: corrupt; run 'python -m benchmarks.field' again"
-            ) from error
-        versions = ", ".join(f"{name} {number}" for name, number in note["versions"].items())
-        rows.append(summarize(frame, costs, topic(params, "evaluation")["bootstrap"], versions))
-    if not any("condition" in part for part in rows):
-        raise CorpusError(f"{folder}: nothing was measured; run 'python -m benchmarks.field' first")
-    summary = pd.concat(rows, ignore_index=True)
-    ordered = [*SCORED, *(name for name in summary if name not in SCORED)]
-    write_scores(path, summary[ordered])
-    return path
+        if method in found:
+            whole, missing = whole_sets(found[method], found[INPUT])
+            scores, each = readings(whole, bootstrap)
+            failed = whole[whole["recording"].isin(notes[method].get("failed", ()))]
+            counts = failed.groupby("test_set")["recording"].nunique()
+            scores["failures"] = scores["test_set"].map(counts).fillna(0).astype(int)
+            pooled.append(scores.assign(versions=versions_text(notes[method])))
+            single.append(each)
+        else:
+            known = notes.get(method, {}).get("not_run") or TOOLS[method].not_run
+            missing = known or "it was not run on this corpus"
+        if missing:
+            reasons.append({"method": method, "not_run": missing})
+    scored, each = (pd.concat(parts, ignore_index=True) for parts in (pooled, single))
+    scored = _with_costs(scored[scored["test_set"] != VALIDATION], paths.results / MEASURED)
+    others = pd.DataFrame(reasons, columns=["method", "not_run"])
+    kinds = {name: "Int64" for name in ("n_recordings", "n_notes", "failures")}
+    write_scores(paths.results / FIELD, pd.concat([scored, others]).astype(kinds))
+    derived = each["test_set"].isin([DISKLAVIER, DEVELOPMENT])
+    write_scores(paths.results / PER_RECORDING, each.loc[~derived, SINGLE])
+    write_scores(paths.results / PAIRED, paired(each[each["test_set"] != VALIDATION], bootstrap))
+    return paths.results / FIELD
 
 
-def summarize(
-    frame: pd.DataFrame, costs: pd.DataFrame, bootstrap: dict[str, int], versions: str = ""
-) -> pd.DataFrame:
-    """Return the rows of one tool.
+def whole_sets(frame: pd.DataFrame, given: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return a tool's notes in those test sets that it was run on as a whole, and what is missing.
 
-    Parameters
-    ----------
-    frame
-        Its notes (``<method>.parquet``).
-    costs
-        One row per test set, recording and condition (``<method>_cost.csv``).
-    bootstrap
-        ``samples`` and ``seed`` of the intervals.
+    The two microphone positions of the Disklavier also make one set together, and those eight
+    excerpts that were used in development one of their own.
     """
-    played = frame[~frame["is_extra"]]
-    scores = evaluate(played, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])[SCORED]
-    more = [
-        {**dict(zip(GROUP, map(str, key), strict=True)), **_cost(rows)}
-        for key, rows in costs.groupby(GROUP)
+    frame, given = _with_sets(frame), _with_sets(given)
+    there = frame.groupby("test_set")["recording"].nunique()
+    wanted = given.groupby("test_set")["recording"].nunique()
+    short = [
+        f"{there.get(name, 0)} of {count} recordings of {name}"
+        for name, count in wanted.items()
+        if there.get(name, 0) < count
     ]
-    scores = scores.merge(pd.DataFrame(more), on=GROUP, how="left", validate="many_to_one")
-    if TOOLS[str(frame["method"].iloc[0])].flags:
-        flagged = frame.assign(flagged=frame["status"] != ALIGNED)
-        shares = flagged.groupby([*GROUP, "is_extra"])["flagged"].mean().unstack("is_extra")
-        shares = shares.reindex(columns=[True, False])
-        shares.columns = pd.Index(["extra_flagged", "played_flagged"])
-        scores = scores.merge(shares.reset_index(), on=GROUP, how="left")
-    else:
-        scores = scores.assign(extra_flagged=np.nan, played_flagged=np.nan)
-    return scores.assign(versions=versions, not_run="")
+    whole = frame[frame["test_set"].map(lambda name: there[name] == wanted[name])]
+    return whole, f"so far run on {', '.join(short)}" if short else ""
 
 
-def _cost(rows: pd.DataFrame) -> dict[str, float]:
-    cpu_s = rows["prepare_cpu_s"].sum() + rows["place_cpu_s"].sum()
-    return {
-        "cpu_s_per_minute": 60 * cpu_s / rows["duration_s"].sum(),
-        "start_cpu_s": rows["start_cpu_s"].mean(),
-        "peak_mib": rows["peak_mib"].max(),
-        "failures": int((rows["failure"] != "").sum()),
-    }
+def readings(frame: pd.DataFrame, bootstrap: dict[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a tool's scores under the three readings of its offset, pooled and by recording."""
+    error_s = frame["onset_s"].astype(float) - frame["onset_true_s"]
+    offset_s = error_s[frame["test_set"] == VALIDATION].median()
+    frames = {"raw": frame}
+    if pd.notna(offset_s):
+        frames["validation"] = frame.assign(onset_s=frame["onset_s"].astype(float) - offset_s)
+    pooled: list[pd.DataFrame] = []
+    single: list[pd.DataFrame] = []
+    for name, rows in frames.items():
+        both = evaluate_all(rows, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
+        for part, to in zip(both, (pooled, single), strict=True):
+            part = part.assign(offset=part["calibrated"].map({False: name, True: "oracle"}))
+            to.append(part if name == "raw" else part[~part["calibrated"]])
+    scores, each = (pd.concat(parts, ignore_index=True) for parts in (pooled, single))
+    return scores[[*SCORED, "offset"]].assign(offset_s=offset_s), each
 
 
-def _read_note(path: Path) -> dict[str, Any]:
+def paired(each: pd.DataFrame, bootstrap: dict[str, int]) -> pd.DataFrame:
+    """Return how far ours is from each other tool, on the same draws of performances."""
+    rows = []
+    for (test_set, offset), group in each.groupby(["test_set", "offset"], sort=False):
+        there = [name for name in TOOLS if name != OURS and (group["method"] == name).any()]
+        for other in there if (group["method"] == OURS).any() else []:
+            for ms in PAIRED_MS:
+                found = compare_scores(
+                    group, OURS, other, MAIN, ms, test_set=str(test_set),
+                    calibrated=offset == "oracle", **bootstrap,
+                )  # fmt: skip
+                names = {"test_set": test_set, "offset": offset, "method": OURS, "other": other}
+                values = {"difference": found.difference, "lo": found.lo, "hi": found.hi}
+                rows.append(names | {"tolerance_ms": ms} | values)
+    return pd.DataFrame(rows, columns=PAIRS)
+
+
+def _with_sets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the notes, those of the Disklavier also as further test sets."""
+    real = frame[frame["test_set"].isin(REAL_SETS)]
+    used = real[real["recording"].isin(DEVELOPMENT_RECORDINGS)]
+    further = [real.assign(test_set=DISKLAVIER), used.assign(test_set=DEVELOPMENT)]
+    return pd.concat([frame, *further], ignore_index=True)
+
+
+def _with_costs(scores: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return scores with what was measured of each tool: on software, or on real recordings."""
     if not path.is_file():
-        return {"not_run": "it was not measured on this corpus"}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CorpusError(f"{path}: corrupt; run 'python -m benchmarks.field' again") from error
+        return scores.assign(**dict.fromkeys(COSTS))
+    costs = pd.read_csv(path)
+    costs = costs[(costs["condition"] == MAIN) & (costs["calibrated"].astype(str) == "False")]
+    costs = costs.set_index(["test_set", "method"])[COSTS]
+    real = scores["test_set"].isin([*REAL_SETS, DISKLAVIER, DEVELOPMENT])
+    sets = scores["test_set"].where(~real, DEVELOPMENT)
+    found = costs.reindex(pd.MultiIndex.from_arrays([sets, scores["method"]]))
+    return pd.concat([scores, found.set_index(scores.index)], axis=1)

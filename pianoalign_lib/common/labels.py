@@ -48,6 +48,8 @@ TEST_SETS = {
     "pieces": "unseen pieces on known pianos",
     "ENSTDkCl": "Disklavier, close microphones",
     "ENSTDkAm": "Disklavier, ambient microphones",
+    "disklavier": "Disklavier, all recordings",
+    "development": "Disklavier, used in development",
 }
 
 

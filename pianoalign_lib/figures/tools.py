@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from ..common.errors import PianoAlignError
 from ..common.figure_style import INK, METHOD_STYLE, MUTED
 from ..common.labels import set_label
-from ..tables.tools import MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
+from ..tables.tools import FURTHER, MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
 from .panels import accuracy, panels, places
 
 # Tools that no other figure shows, in colours and markers that no other tool here has.
@@ -23,6 +23,7 @@ _LOOKS = {
     "basic_pitch": {"color": "#56b4e9", "marker": "X"},
     "transkun": {"color": "#882255", "marker": "h"},
     "localizer": {"color": INK, "marker": "*"},
+    "localizer_best": {"color": MUTED, "marker": "*"},
 }
 _INPUT: dict[str, Any] = {"color": MUTED, "linewidth": 1, "linestyle": (0, (4, 3))}
 
@@ -43,7 +44,7 @@ def figure4_field(
         If no tool was run under the condition.
     """
     rows = field_scores(field)
-    rows = rows[rows["condition"] == condition]
+    rows = rows[(rows["condition"] == condition) & rows["cpu_s_per_minute"].notna()]
     if rows.empty:
         raise PianoAlignError(f"figure 4: no tool was run under '{condition}'")
     rows = rows.assign(
@@ -51,6 +52,7 @@ def figure4_field(
         order=places(rows["method"], list(TOOLS)),
     ).sort_values(["test_set", "order", "calibrated"])
     data = accuracy(rows, tolerance_ms, "test_set", "method", "calibrated", "speed")
+    data = data[~data["test_set"].isin(FURTHER)]
     sets = [name for name in sorted_sets(field) if (data["test_set"] == name).any()]
     width = 4.6 + 4.2 * (len(sets) - 1)
     with panels(width, 5.2, columns=len(sets), sharex=True, sharey=True) as (figure, all_axes):

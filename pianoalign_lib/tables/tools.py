@@ -1,4 +1,4 @@
-"""Table 7, the field side by side, in three parts; built from ``results/<corpus>/field.csv``.
+"""Table 7, the field side by side, in three parts, from ``results/<corpus>/field.csv`` and others.
 
 As in :mod:`.tables.paper`, nothing is computed here but differences; a tool that was not
 run says why.
@@ -7,15 +7,13 @@ run says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
-from ..common.errors import PianoAlignError
-from ..common.labels import condition_label, set_label
+from ..common.labels import REAL_SETS, condition_label, set_label
 from ..scoring.scores import Scores, read_scores
-from .columns import score_cells, score_columns, size_note
+from .columns import cell_of, size_note
 from .model import Cell, Column, Missing, Name, Number, Percent, Table
 
 # The tools in the order in which they can be run (some build on others), by the names to print.
@@ -29,15 +27,31 @@ TOOLS = {
     "crnn": "CRNN (paper)",
     "hybrid": "DTW + CRNN (paper)",
     "localizer": "Localizer (ours)",
+    "localizer_best": "Localizer, best (ours)",
+    "basic_pitch_score": "basic-pitch, thresholds for a known score",
+    "synctoolbox_basic_pitch": "Sync Toolbox on basic-pitch's onsets",
+    "synctoolbox_transkun": "Sync Toolbox on Transkun's onsets",
+    "transkun_44k": "Transkun on 44.1 kHz",
 }
+OURS, RIVAL = "localizer", "transkun"
+# The scores of all excerpts, ours minus each other tool, and what was measured on fewer excerpts.
+FIELD, PAIRED, MEASURED = "field.csv", "field_paired.csv", "field_measured.csv"
+# Both microphone positions of the Disklavier, and of them the excerpts used in development.
+VALIDATION, DISKLAVIER, DEVELOPMENT = "validation", "disklavier", "development"
+FURTHER = (DISKLAVIER, DEVELOPMENT)  # sets of recordings that others have, too
 MISSING_EXTRA = "missing5_extra5"
 CONDITIONS = (
     "note100", "note50", "tempo-20", "tempo-10", "tempo+10", "tempo+20", "drift10_note30",
     "offset2", MISSING_EXTRA,
 )  # fmt: skip
-TOLERANCES_MS = (5, 10, 25, 50)
 MAIN = "note100"
-ORDER = {name: place for place, name in enumerate(("test", "disklavier"))}
+ORDER = ("test", *REAL_SETS, *FURTHER)
+# Prefix and header of the columns of each reading of the offset, and its tolerances.
+READINGS = {
+    "raw": ("", "as placed", (5, 10, 25, 50)),
+    "validation": ("validation_", "less the tool's offset on validation", (10, 50)),
+    "oracle": ("calibrated_", "less each recording's own offset (oracle)", (10, 50)),
+}
 _COST = (
     "CPU: seconds of one core per minute of audio, from the audio and one MIDI file to the onsets; "
     "start: seconds of one core paid once by a process (imports, networks, compiling)."
@@ -46,6 +60,9 @@ _MATCHING = (
     "“+ matching”: notes are warped by CQT-DTW, then matched to those heard, in order and pitch by "
     "pitch; its CPU time counts both. DTW is Sync Toolbox's."
 )
+_PAIRED_NOTE = [
+    "Ours − Transkun: on the same draws of performances, so that its interval is paired."
+]
 
 
 def field_versions(field: pd.DataFrame) -> str:
@@ -56,54 +73,49 @@ def field_versions(field: pd.DataFrame) -> str:
 
 
 def read_field(path: str | Path) -> pd.DataFrame:
-    """Read ``field.csv``.
-
-    Raises
-    ------
-    PianoAlignError
-        If the file is missing or is not one of the field.
-    """
-    field = read_scores(path)
-    missing = {"cpu_s_per_minute", "peak_mib", "extra_flagged", "versions", "not_run"} - set(
-        field.columns
-    )
-    if missing:
-        raise PianoAlignError(f"{path}: no column {', '.join(sorted(missing))}; write it again")
-    return field
+    """Read ``field.csv`` or ``field_measured.csv``; PianoAlignError if it is missing or another."""
+    return read_scores(path, ("condition", "cpu_s_per_minute", "versions", "not_run"), "field")
 
 
-def table7_field(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
+def read_paired(path: str | Path) -> pd.DataFrame:
+    """Read ``field_paired.csv``; PianoAlignError if it is missing or another."""
+    return read_scores(path, ("test_set", "offset", "other", "difference"), "field")
+
+
+def table7_field(
+    field: pd.DataFrame, paired: pd.DataFrame | None = None, *, notes: Sequence[str] = ()
+) -> Table:
     """Return accuracy and cost of every tool with ±100 ms per note.
 
     Parameters
     ----------
-    field : DataFrame
-        ``field.csv`` (:func:`read_field`).
+    field, paired : DataFrame
+        ``field.csv`` (:func:`read_field`) and ``field_paired.csv`` (:func:`read_paired`).
     """
-    scores, test_sets = _scores(field)
     columns = [
-        *_NAMES, *score_columns("", "", TOLERANCES_MS, lost=False),
-        Column("calibrated_acc_10ms", "10 ms, offset-calibrated"),
+        *NAMES,
+        *(
+            Column(f"{prefix}acc_{ms}ms", f"{ms} ms", group, interval=ms in (10, 50))
+            for prefix, group, tolerances_ms in READINGS.values()
+            for ms in tolerances_ms
+        ),
         Column("cpu_s_per_minute", "CPU (s/min)"), Column("speed", "× real time"),
         Column("start_cpu_s", "Start (s)"), Column("peak_mib", "Peak memory (MiB)"),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
-    found = []
-    for test_set, method in product(test_sets, TOOLS):
-        row = scores.find(test_set, method, MAIN)
-        calibrated = scores.find(test_set, method, MAIN, calibrated=True)
-        found.append(row)
-        rows.append([
-            *_names(test_set, method), *score_cells(row, TOLERANCES_MS, lost=False),
-            _cell(calibrated, lambda row: Percent(row["acc_10ms"])),
-            _cell(row, lambda row: Number(row["cpu_s_per_minute"], 2)),
-            _cell(row, _speed),
-            _cell(row, lambda row: Number(row["start_cpu_s"], 1)),
-            _cell(row, lambda row: Number(row["peak_mib"])),
-        ])  # fmt: skip
+    found: list[dict | Missing] = []
+    scores = {name: scores_of(field, name) for name in READINGS}
+    for test_set in sorted_sets(field):
+        for method in TOOLS:
+            read = {name: scores[name].find(test_set, method, MAIN) for name in READINGS}
+            found.append(read["raw"])
+            rows.append([*field_names(test_set, method), *_shares(read), *_costs(read["raw"])])
+        if paired is not None:
+            rows.append(_paired_row(paired[paired["test_set"] == test_set], test_set))
     own = [
         size_note(found),
         *_failures(field),
+        *_PAIRED_NOTE[: paired is not None],
         _COST,
         _MATCHING,
         f"Versions: {field_versions(field)}.",
@@ -115,60 +127,6 @@ def table7_field(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     return Table("table7_field", caption, columns, rows, [*own, *notes])
 
 
-def table7_conditions(
-    field: pd.DataFrame, *, tolerances_ms: Sequence[int] = (10, 50), notes: Sequence[str] = ()
-) -> Table:
-    """Return the accuracy of every tool under each kind of timing error."""
-    scores, test_sets = _scores(field)
-    columns = [Column("test_set", "Recordings"), Column("tolerance_ms", "Within (ms)")]
-    columns += [_NAMES[1], *(Column(name, field_condition_label(name)) for name in CONDITIONS)]
-    rows: list[list[Cell]] = []
-    for test_set, ms, method in product(test_sets, tolerances_ms, TOOLS):
-        recordings, name = _names(test_set, method)
-        cells = [
-            _cell(scores.find(test_set, method, condition), _percent(f"acc_{ms}ms"))
-            for condition in CONDITIONS
-        ]
-        rows.append([recordings, Number(ms), name, *cells])
-    caption = "Table 7b. The field by timing errors of the input: notes within a tolerance (%)"
-    return Table("table7_conditions", caption, columns, rows, list(notes))
-
-
-def table7_extra(field: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
-    """Return what every tool makes of a MIDI that lacks notes and has others never played."""
-    scores, test_sets = _scores(field)
-    columns = [
-        *_NAMES, Column("acc_10ms", "10 ms", "notes that were played"),
-        Column("acc_50ms", "50 ms", "notes that were played"),
-        Column("lost_10ms", "Points lost at 10 ms", "notes that were played"),
-        Column("played_flagged", "Flagged (%)", "notes that were played"),
-        Column("extra_flagged", "Flagged (%)", "notes never played"),
-    ]  # fmt: skip
-    rows: list[list[Cell]] = []
-    for test_set, method in product(test_sets, TOOLS):
-        row = scores.find(test_set, method, MISSING_EXTRA)
-        whole = scores.find(test_set, method, MAIN)
-        names = _names(test_set, method)
-        if isinstance(row, Missing):
-            rows.append([*names, *[row] * 5])
-            continue
-        if isinstance(whole, Missing):
-            rows.append([*names, *[whole] * 5])
-            continue
-        lost = round(100 * (whole["acc_10ms"] - row["acc_10ms"]), 1) + 0.0  # never -0.0
-        rows.append([
-            *names, Percent(row["acc_10ms"]), Percent(row["acc_50ms"]),
-            Number(lost, 1), _flagged(row, "played_flagged"), _flagged(row, "extra_flagged"),
-        ])  # fmt: skip
-    own = [
-        "±100 ms per note; 5 % of the notes that were played are missing in the MIDI, and as many "
-        "were never played: at random pitches of the piece, near other notes. Points lost: against "
-        "the MIDI with all notes and no others. Flagged: any status but “aligned”.",
-    ]
-    caption = "Table 7c. The field with a MIDI that differs from what was played"
-    return Table("table7_extra", caption, columns, rows, [*own, *notes])
-
-
 def field_condition_label(condition: str) -> str:
     """Return a condition's name to print."""
     if condition == MISSING_EXTRA:
@@ -176,11 +134,11 @@ def field_condition_label(condition: str) -> str:
     return condition_label(condition)
 
 
-def field_scores(field: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``field.csv`` that hold results."""
+def field_scores(field: pd.DataFrame, validation: bool = False) -> pd.DataFrame:
+    """Return the rows that hold results: raw and calibrated, or less the offset on validation."""
     rows = field[field["condition"].notna()]
-    whole = {"calibrated": bool, "n_recordings": int, "n_notes": int, "failures": int}
-    return rows.astype(whole)
+    rows = rows[(rows.get("offset", rows["condition"]) == VALIDATION) == validation]
+    return rows.astype({"calibrated": bool, "n_recordings": int, "n_notes": int})
 
 
 def not_run(field: pd.DataFrame) -> dict[str, str]:
@@ -190,44 +148,76 @@ def not_run(field: pd.DataFrame) -> dict[str, str]:
 
 
 def sorted_sets(field: pd.DataFrame) -> list[str]:
-    """Return the test sets of ``field.csv``, in the order of the tables."""
+    """Return the test sets of a file of the field, in the order of the tables."""
     found = field_scores(field)["test_set"].astype(str).unique()
-    return sorted(found, key=lambda name: (ORDER.get(name, len(ORDER)), name))
+    return sorted(found, key=lambda name: (name not in ORDER, name in ORDER and ORDER.index(name)))
 
 
-_NAMES = [Column("test_set", "Recordings"), Column("method", "Tool")]
+NAMES = [Column("test_set", "Recordings"), Column("method", "Tool")]
 
 
-def _scores(field: pd.DataFrame) -> tuple[Scores, list[str]]:
-    return Scores(field_scores(field), not_run(field)), sorted_sets(field)
+def scores_of(field: pd.DataFrame, offset: str = "raw") -> Scores:
+    """Return the scores of one reading of the offset, found as if they were not calibrated."""
+    rows = field_scores(field, validation=offset == VALIDATION)
+    rows = rows[rows["calibrated"] == (offset == "oracle")]
+    return Scores(rows.assign(calibrated=False), not_run(field))
 
 
-def _names(test_set: str, method: str) -> list[Cell]:
+def field_names(test_set: str, method: str) -> list[Cell]:
+    """Return the cells of :data:`NAMES`."""
     return [Name(test_set, set_label(test_set)), Name(method, TOOLS[method])]
 
 
-def _cell(row: dict | Missing, read: Callable[[dict], Cell]) -> Cell:
-    return row if isinstance(row, Missing) else read(row)
+def _shares(read: dict[str, dict | Missing]) -> list[Cell]:
+    """Return the accuracies of a tool under each reading of its offset."""
+    return [
+        cell_of(read[offset], (_interval if ms in (10, 50) else percent_of)(f"acc_{ms}ms"))
+        for offset, (_, _, tolerances_ms) in READINGS.items()
+        for ms in tolerances_ms
+    ]
 
 
-def _percent(name: str) -> Callable[[dict], Cell]:
+def _costs(row: dict | Missing) -> list[Cell]:
+    """Return what a tool costs; the untouched input costs nothing worth a number."""
+    if isinstance(row, Missing):
+        return [row] * 4
+    if pd.isna(row["cpu_s_per_minute"]):
+        return [Missing("–", "its costs were not measured")] * 4
+    seconds = row["cpu_s_per_minute"]
+    return [
+        Number(seconds, 2), Missing("–") if row["method"] == "none" else Number(60 / seconds, 1),
+        Number(row["start_cpu_s"], 1), Number(row["peak_mib"]),
+    ]  # fmt: skip
+
+
+def _paired_row(paired: pd.DataFrame, test_set: str) -> list[Cell]:
+    """Return the line that holds ours against Transkun on a test set."""
+    found = paired[paired["other"] == RIVAL].set_index(["offset", "tolerance_ms"])
+    shown = {key: Percent(*row) for key, *row in found[["difference", "lo", "hi"]].itertuples()}
+    blank = Missing("–")
+    cells = [
+        shown.get((offset, ms), blank)
+        for offset, (_, _, tolerances_ms) in READINGS.items()
+        for ms in tolerances_ms
+    ]
+    name = Name(f"{OURS}-{RIVAL}", "Ours − Transkun, points")
+    return [Name(test_set, set_label(test_set)), name, *cells, *[blank] * 4]
+
+
+def _interval(name: str) -> Callable[[dict], Cell]:
+    return lambda row: Percent(row[name], row[f"{name}_lo"], row[f"{name}_hi"])
+
+
+def percent_of(name: str) -> Callable[[dict], Cell]:
+    """Return what makes a cell of a row's share."""
     return lambda row: Percent(row[name])
-
-
-def _speed(row: dict) -> Cell:
-    # The untouched input costs nothing worth a number.
-    return Missing("–") if row["method"] == "none" else Number(60 / row["cpu_s_per_minute"], 1)
 
 
 def _failures(field: pd.DataFrame) -> list[str]:
     """Say which tools failed on recordings, under any condition."""
     rows = field_scores(field)
-    counts = rows[~rows["calibrated"]].groupby("method")["failures"].sum()
+    rows = rows[~rows["calibrated"] & ~rows["test_set"].isin(FURTHER)]
+    counts = rows.groupby("method")["failures"].sum().astype(int)
     failed = [f"{TOOLS[str(name)]} {count} times" for name, count in counts.items() if count]
-    if not failed:
-        return []
-    return [f"Ended with an error, so that notes kept their input onsets: {', '.join(failed)}."]
-
-
-def _flagged(row: dict, name: str) -> Cell:
-    return Percent(row[name]) if pd.notna(row[name]) else Missing("–", "cannot tell such notes")
+    told = f"Ended with an error, so that notes kept their input onsets: {', '.join(failed)}."
+    return [told] if failed else []
