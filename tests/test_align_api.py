@@ -23,8 +23,8 @@ import pianoalign_lib
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import PianoAlignError, align
 from pianoalign_lib.alignment import aligner
-from pianoalign_lib.alignment.picture import clock
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, InputError
+from pianoalign_lib.common.labels import clock
 from pianoalign_lib.io.placement import Placement, placed
 
 RATE = 16_000

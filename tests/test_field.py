@@ -17,19 +17,13 @@ from benchmarks.field import excerpts, measure, predictions, summary
 from benchmarks.field import run as field
 from benchmarks.field.__main__ import main
 from benchmarks.field.conditions import field_notes
+from benchmarks.field.figure import figure4_field
 from benchmarks.field.matching import match_heard
 from benchmarks.field.measured import summarize
 from benchmarks.field.parangonar import group_onsets
 from benchmarks.field.registry import TOOLS, adapter
 from benchmarks.field.summary import paired, readings, whole_sets, write_field
-from benchmarks.field.tables import table7_conditions, table7_extra
-from pianoalign_lib.common.config import load_params
-from pianoalign_lib.common.errors import ConfigError, CorpusError
-from pianoalign_lib.corpora.timing_errors import loose_notes
-from pianoalign_lib.figures.tools import figure4_field
-from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.tables.tools import (
+from benchmarks.field.table import (
     CONDITIONS,
     MEASURED,
     MISSING_EXTRA,
@@ -38,6 +32,12 @@ from pianoalign_lib.tables.tools import (
     read_paired,
     table7_field,
 )
+from benchmarks.field.tables import table7_conditions, table7_extra
+from pianoalign_lib.common.config import load_params
+from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.corpora.timing_errors import loose_notes
+from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.notes import note_table
 
 BOOTSTRAP = {"samples": 20, "seed": 1}
 

@@ -17,6 +17,7 @@ from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
 from benchmarks.field.summary import PAIRS
+from benchmarks.field.table import FIELD, MEASURED, PAIRED, TOOLS
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params, variant_config
 from pianoalign_lib.corpora import pianos
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
@@ -29,7 +30,6 @@ from pianoalign_lib.report.contents import read_contents
 from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
 from pianoalign_lib.tables.provenance import training_hash
-from pianoalign_lib.tables.tools import FIELD, MEASURED, PAIRED, TOOLS
 from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.

@@ -13,10 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.field.registry import TOOLS as TOOL_LIST
-from pianoalign_lib.common.config import project_root
-from pianoalign_lib.common.files import write_text
-from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
-from pianoalign_lib.tables.tools import (
+from benchmarks.field.table import (
     FIELD,
     MAIN,
     MEASURED,
@@ -30,6 +27,9 @@ from pianoalign_lib.tables.tools import (
     read_paired,
     scores_of,
 )
+from pianoalign_lib.common.config import project_root
+from pianoalign_lib.common.files import write_text
+from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
 from studies.instruments import names
 from studies.instruments.table import scores_of as instrument_scores
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.corpora.timing_errors import generator, loose_notes
-from pianoalign_lib.tables.tools import MISSING_EXTRA
+
+from .table import MISSING_EXTRA
 
 SHARE = 0.05
 NEAR_S = 0.1  # an extra note is given near another one
@@ -27,7 +28,7 @@ def field_notes(notes: pd.DataFrame, condition: str, recording: str, params: dic
     notes
         The true notes.
     condition
-        One of those of table 7 (:data:`pianoalign_lib.tables.tools.CONDITIONS`).
+        One of those of table 7 (:data:`benchmarks.field.table.CONDITIONS`).
     recording, params
         Its name and all of ``params.yaml``, which the errors are seeded by.
 

@@ -19,7 +19,8 @@ from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.tables.tools import DEVELOPMENT, VALIDATION
+
+from .table import DEVELOPMENT, VALIDATION
 
 SAMPLED_S = 60.0
 DISKLAVIER_S = 45.0

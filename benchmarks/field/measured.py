@@ -24,10 +24,10 @@ from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.io.placement import ALIGNED
 from pianoalign_lib.scoring.metrics import evaluate
 from pianoalign_lib.scoring.scores import write_scores
-from pianoalign_lib.tables.tools import MEASURED
 
 from .measure import Task, read_part
 from .registry import TOOLS
+from .table import MEASURED
 
 TOLERANCES_MS = (5, 10, 25, 50)
 SCORED = [

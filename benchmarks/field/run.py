@@ -20,12 +20,12 @@ from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths, digest
 from pianoalign_lib.common.errors import CheckpointError
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.common.progress import progress
-from pianoalign_lib.tables.tools import CONDITIONS, MAIN
 
 from .excerpts import Excerpt, field_excerpts, measured_excerpts
 from .measure import Task, measure, one_thread, stored_key
 from .project import LOCALIZERS
 from .registry import tool, versions
+from .table import CONDITIONS, MAIN
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,12 @@ from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring.comparison import compare_scores
 from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
-from pianoalign_lib.tables.tools import (
+
+from .excerpts import DEVELOPMENT_RECORDINGS
+from .measured import SCORED, TOLERANCES_MS, versions_text
+from .predictions import INPUT, read_notes, read_predictions
+from .registry import TOOLS
+from .table import (
     DEVELOPMENT,
     DISKLAVIER,
     FIELD,
@@ -35,11 +40,6 @@ from pianoalign_lib.tables.tools import (
     PAIRED,
     VALIDATION,
 )  # fmt: skip
-
-from .excerpts import DEVELOPMENT_RECORDINGS
-from .measured import SCORED, TOLERANCES_MS, versions_text
-from .predictions import INPUT, read_notes, read_predictions
-from .registry import TOOLS
 
 PER_RECORDING = "field_per_recording.csv"
 PAIRED_MS = (10, 50)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from pianoalign_lib.tables.columns import cell_of
 from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
-from pianoalign_lib.tables.tools import (
+
+from .table import (
     CONDITIONS,
     MAIN,
     MISSING_EXTRA,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from ..common.labels import STATUS_COLOURS, clock, key_name
 from ..io.placement import NOT_HEARD, OUTSIDE, UNCERTAIN
 from ..io.recording import Recording
 from ..localizer.spectra import Spectra
 from ..player.player import player_html
-from .picture import COLOURS, clock, key_name
 
-KINDS = {name: colour for name, colour in COLOURS.items() if name != OUTSIDE}
+KINDS = {name: colour for name, colour in STATUS_COLOURS.items() if name != OUTSIDE}
 
 
 def alignment_player(

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from ..common import __version__
 from ..common.figure_style import style
 from ..common.html_page import Card, ShownPicture, ShownTable, embedded, page
+from ..common.labels import clock, key_name
 from ..io.placement import NOT_HEARD, UNCERTAIN, count_statuses
 from ..player.player import page_script, stylesheet
-from .picture import clock, key_name
 
 PICTURE_DPI = 130
 MOST_ROWS = 500  # of the list of notes to check

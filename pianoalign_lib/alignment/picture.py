@@ -13,19 +13,12 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ..common.figure_style import MUTED, style
+from ..common.labels import STATUS_COLOURS, clock
 from ..io.midi_score import HIGHEST_PITCH
 from ..io.placement import LARGE_S, OUTSIDE, count_statuses
 from ..localizer.spectra import LONG_FPS, LOWEST_ROW, N_ROWS, SHORT_FPS, STEPS_PER_DB, Spectra
 
-# Okabe & Ito's colours, told apart with any kind of colour vision.
-COLOURS = {
-    "aligned": "#0072b2",
-    "uncertain": "#e69f00",
-    "not heard": "#d55e00",
-    "outside": "#6e6e6e",
-}
 BEFORE = "#b5179e"
-KEY_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 READABLE_PER_S = 7  # notes per second of the excerpt that is chosen
 N_PARTS = 6  # of the excerpt, all of which should have notes
 MARGIN_KEYS = 4
@@ -100,7 +93,7 @@ def _draw_shifts(
     for status, count in count_statuses(notes["status"]).items():
         chosen = notes[notes["status"] == status]
         axes.scatter(
-            chosen["onset_s"], scale * chosen["shift_s"], s=size, color=COLOURS[status],
+            chosen["onset_s"], scale * chosen["shift_s"], s=size, color=STATUS_COLOURS[status],
             alpha=0.75, linewidth=0, rasterized=True, label=f"{status} ({count:,})",
         )  # fmt: skip
     axes.set(xlim=(0, duration_s), ylabel=f"Moved by ({'s' if in_s else 'ms'})")
@@ -142,7 +135,7 @@ def _draw_notes(
     """Draw a faint bar for each note of the excerpt and a strong line where it begins."""
     sounds = (notes["onset_s"] < start_s + seconds) & (notes["offset_s"] > start_s)
     for status, chosen in notes[sounds & (notes["status"] != OUTSIDE)].groupby("status"):
-        ink = colour or COLOURS[str(status)]
+        ink = colour or STATUS_COLOURS[str(status)]
         onset_s, pitch = chosen["onset_s"].to_numpy(), chosen["pitch"].to_numpy()
         bars = [
             Rectangle((onset, key - 0.5), end - onset, 1.0)
@@ -152,16 +145,3 @@ def _draw_notes(
         axes.plot(
             onset_s, pitch, "|", color=ink, markersize=11, markeredgewidth=2.2, clip_on=True
         )  # fmt: skip
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Return a time as minutes and seconds."""
-    units, sign = round(abs(seconds) * 10**digits), "−" if seconds < 0 else ""
-    minutes, rest = divmod(units, 60 * 10**digits)
-    width = digits + 3 if digits else 2
-    return f"{sign}{minutes}:{rest / 10**digits:0{width}.{digits}f}"
-
-
-def key_name(pitch: int) -> str:
-    """Return the name of a MIDI pitch; 60 is C4."""
-    return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"

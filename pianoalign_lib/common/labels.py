@@ -1,4 +1,4 @@
-"""Names of methods and conditions as a reader of tables and figures sees them."""
+"""Names of methods, conditions, times and keys as a reader of tables and figures sees them."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ METHODS = {
     "localizer_context": "Short training, with context",
     "localizer_attention": "Short training, with self-attention",
 }
+# Okabe & Ito's colours, told apart with any kind of colour vision.
+STATUS_COLOURS = {
+    "aligned": "#0072b2",
+    "uncertain": "#e69f00",
+    "not heard": "#d55e00",
+    "outside": "#6e6e6e",
+}
+KEY_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 # Test sets of real recordings.
 REAL_SETS = ("ENSTDkCl", "ENSTDkAm")
 # Stand-ins for real recordings, where a corpus has none: nothing about real ones follows from them.
@@ -115,3 +123,16 @@ def _part_label(part: str) -> str:
         if found := re.fullmatch(pattern, part):
             return label.format(*found.groups())
     return part
+
+
+def clock(seconds: float, digits: int = 0) -> str:
+    """Return a time as minutes and seconds."""
+    units, sign = round(abs(seconds) * 10**digits), "−" if seconds < 0 else ""
+    minutes, rest = divmod(units, 60 * 10**digits)
+    width = digits + 3 if digits else 2
+    return f"{sign}{minutes}:{rest / 10**digits:0{width}.{digits}f}"
+
+
+def key_name(pitch: int) -> str:
+    """Return the name of a MIDI pitch; 60 is C4."""
+    return f"{KEY_NAMES[pitch % 12]}{pitch // 12 - 1}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +12,18 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from ..alignment.picture import COLOURS, clock, key_name
 from ..common.errors import PianoAlignError
-from ..common.labels import method_label
+from ..common.labels import STATUS_COLOURS, clock, key_name, method_label
 from ..io.placement import ALIGNED, NOT_HEARD, UNCERTAIN
 from ..player.widget import PlayerWidget, with_picture
-from .pictures import figure_errors, figure_note, png
 from .pieces import Piece, corpora, load_piece, recordings
 
 TOLERANCES_MS = (5, 10, 25, 50, 100)
 N_WORST = 50
 WITHIN, EARLY, LATE = "within the tolerance", "early", "late"
 KINDS = {WITHIN: "#009e73", EARLY: "#cc79a7", LATE: "#e69f00"}
-KINDS |= {f"{name} (status)": COLOURS[name] for name in (ALIGNED, UNCERTAIN)}
-KINDS |= {NOT_HEARD: COLOURS[NOT_HEARD]}
+KINDS |= {f"{name} (status)": STATUS_COLOURS[name] for name in (ALIGNED, UNCERTAIN)}
+KINDS |= {NOT_HEARD: STATUS_COLOURS[NOT_HEARD]}
 NARROW, NATURAL = {"width": "17rem"}, {"align_self": "flex-start"}
 
 
@@ -114,6 +115,11 @@ class Explorer(widgets.VBox):
         self.worst.options = [("–", -1), *zip(by_error["text"], by_error.index, strict=True)][
             :N_WORST
         ]
+        _soon(lambda: self._draw_errors(notes))
+
+    def _draw_errors(self, notes: pd.DataFrame) -> None:
+        from .pictures import figure_errors, png  # needs Matplotlib, whose import takes a second
+
         self.errors.value = png(figure_errors(notes, self.tolerance.value))
 
     def _select(self, row: int | None) -> None:
@@ -121,13 +127,16 @@ class Explorer(widgets.VBox):
             self.player.selected = int(row)
 
     def _tell(self, row: int) -> None:
+        from .pictures import figure_note, png
+
         notes = self.piece.notes(self.method.value, self.condition.value)
         if 0 <= row < len(notes):
             picture = figure_note(self.piece, self.condition.value, int(notes["note_id"][row]))
             self.note.value, self.note.layout.display = png(picture), ""
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return with_picture(super()._repr_mimebundle_(**options), self.errors.value)
+        bundle = super()._repr_mimebundle_(**options)
+        return with_picture(bundle, self.errors.value) if self.errors.value else bundle
 
 
 def shown_notes(notes: pd.DataFrame, tolerance_ms: float, colour: str) -> pd.DataFrame:
@@ -148,6 +157,17 @@ def _text(note, status: str) -> str:
     sure = "" if pd.isna(note.confidence) else f", confidence {note.confidence:.2f}"
     where = f"{key_name(note.pitch)} at {clock(note.onset_true_s, 3)}"
     return f"{where}: off by {1000 * note.error_s:+.1f} ms, {status}{sure}"
+
+
+def _soon(act: Callable[[], None]) -> None:
+    """Act after what is shown now; at once where no Jupyter server runs the notebook.
+
+    Without a server nobody waits, and the picture is part of the notebook that is written.
+    """
+    if "JPY_SESSION_NAME" in os.environ:
+        asyncio.get_running_loop().call_soon(act)
+    else:
+        act()
 
 
 def _choice(name: str, options: list, value: Any = None) -> widgets.Dropdown:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..alignment.aligner import align
 from ..common.config import corpus_paths, project_root
 from ..corpora.recordings import audio_path, load_notes, read_index
 from ..io.placement import NOT_HEARD
@@ -98,6 +97,8 @@ def load_piece(corpus: str, name: str, root: Path | None = None) -> Piece:
 
 def _example(folder: Path) -> Piece:
     """Return the example of the repository, aligned now."""
+    from ..alignment.aligner import align  # not waited for where a corpus is shown
+
     truth = pd.read_csv(folder / "true_notes.csv")
     result = align(folder / "recording.flac", folder / "loose.mid")
     found = result.notes.assign(

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..common.errors import PianoAlignError
-from ..common.figure_style import INK, METHOD_STYLE, MUTED
-from ..common.labels import set_label
-from ..tables.tools import FURTHER, MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
-from .panels import accuracy, panels, places
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import INK, METHOD_STYLE, MUTED
+from pianoalign_lib.common.labels import set_label
+from pianoalign_lib.figures.panels import accuracy, panels, places
+
+from .table import FURTHER, MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
 
 # Tools that no other figure shows, in colours and markers that no other tool here has.
 _LOOKS = {
@@ -35,7 +36,7 @@ def figure4_field(
 
     Filled markers are raw, hollow ones offset-calibrated (each recording's median error removed);
     the dashed line is the input as it was given. `field` is ``field.csv``
-    (:func:`pianoalign_lib.tables.tools.read_field`). Data: test_set, method, calibrated, speed
+    (:func:`benchmarks.field.table.read_field`). Data: test_set, method, calibrated, speed
     (times real time), accuracy (percent) with its interval.
 
     Raises
