@@ -16,9 +16,10 @@ from conftest import toy_audio, toy_notes
 from benchmarks.field import excerpts, measure, predictions, summary
 from benchmarks.field import run as field
 from benchmarks.field.__main__ import main
+from benchmarks.field.activations import OnTranskun
 from benchmarks.field.conditions import field_notes
 from benchmarks.field.figure import figure4_field
-from benchmarks.field.matching import match_heard
+from benchmarks.field.matching import match_heard, place_on
 from benchmarks.field.measured import summarize
 from benchmarks.field.parangonar import group_onsets
 from benchmarks.field.registry import TOOLS, adapter
@@ -34,7 +35,7 @@ from benchmarks.field.table import (
 )
 from benchmarks.field.tables import table7_conditions, table7_extra
 from pianoalign_lib.common.config import load_params
-from pianoalign_lib.common.errors import ConfigError, CorpusError
+from pianoalign_lib.common.errors import ConfigError, CorpusError, InputError
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
@@ -235,7 +236,7 @@ def test_what_a_transcriber_heard_is_kept(toy_project, monkeypatch) -> None:
         calls.append(len(audio))
         return pd.DataFrame({"pitch": [60], "onset_s": [99.0]})
 
-    tool = SimpleNamespace(start=lambda: calls.append(0), hear=hear)
+    tool = SimpleNamespace(start=lambda: calls.append(0), hear=hear, place_on=place_on)
     monkeypatch.setattr(measure, "adapter", lambda *_: tool)
     params, excerpt = load_params(toy_project.root), excerpts.field_excerpts(toy_project)[0]
     files = [toy_project.root / name for name in ("a.parquet", "heard.parquet")]
@@ -415,15 +416,44 @@ def test_cqt_dtw_finds_an_offset_and_a_tempo() -> None:
     assert np.mean(np.abs(error_s) < 0.05) > 0.9
 
 
-@pytest.mark.parametrize("method", ["parangonar", "basic_pitch", "transkun"])
+def test_notes_are_warped_to_those_that_a_transcriber_heard() -> None:
+    """At another tempo, with a tenth of them missing and as many that were never played."""
+    rng = np.random.default_rng(5)
+    notes = toy_notes(rng, 20.0)
+    heard = pd.concat([notes.sample(frac=0.9, random_state=1), random_notes(1, len(notes) // 10)])
+    heard = heard.assign(onset_s=heard["onset_s"] * 0.9 + 0.7)[["pitch", "onset_s"]]
+    error_s = OnTranskun.place_on(heard)(notes).onset_s - (notes["onset_s"] * 0.9 + 0.7)
+    assert np.mean(np.abs(error_s) < 0.04) > 0.95
+    with pytest.raises(InputError, match="no notes were heard"):
+        OnTranskun.place_on(heard.iloc[:0])
+
+
+def test_the_combination_uses_what_the_transcriber_heard_alone(toy_project, monkeypatch) -> None:
+    monkeypatch.setattr(field, "versions", lambda _: {"transkun": "1", "torch": "2"})
+    params = load_params(toy_project.root)
+    tasks = [
+        field.field_tasks(toy_project, params, method, {"transkun": "1", "torch": "2"} | more)[0]
+        for method, more in (("transkun", {}), ("synctoolbox_transkun", {"synctoolbox": "1"}))
+    ]
+    assert tasks[0].heard_path == tasks[1].heard_path
+    assert tasks[0].path != tasks[1].path
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["parangonar", "basic_pitch", "transkun", "basic_pitch_score", "synctoolbox_basic_pitch"],
+)
 def test_peers_place_notes(method: str, tmp_path) -> None:
-    package = TOOLS[method].packages[0].replace("-", "_")
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed (pip install .[peers])")
+    for package in TOOLS[method].packages:
+        if importlib.util.find_spec(package.replace("-", "_")) is None:
+            pytest.skip(f"{package} is not installed (pip install .[peers])")
     rng = np.random.default_rng(4)
     notes = toy_notes(rng, 6.0)
     audio = toy_audio(notes, 6.0)
-    placed = adapter(method, None, {}).prepare(audio)(notes)  # type: ignore[arg-type]
+    tool = adapter(method, None, {})  # type: ignore[arg-type]
+    placed = (tool.place_on(tool.hear(audio)) if hasattr(tool, "hear") else tool.prepare(audio))(
+        notes
+    )
     assert placed.onset_s.shape == (len(notes),)
     error_s = np.abs(placed.onset_s - notes["onset_s"].to_numpy())
     assert np.mean(error_s < 0.1) > 0.8

@@ -128,11 +128,7 @@ def stored_key(path: Path) -> str:
 
 def _prepared(tool: Any, audio: np.ndarray, heard: pd.DataFrame | None) -> Aligner:
     """Return a tool on a recording, or on what it heard of it."""
-    if heard is None:
-        return tool.prepare(audio)
-    from .matching import place_on
-
-    return place_on(heard)
+    return tool.prepare(audio) if heard is None else tool.place_on(heard)
 
 
 def _heard(task: Task, hear: Callable, audio: np.ndarray) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 Such a module is an adapter: ``start()`` imports the tool, loads its network and lets it compile,
 which only the first call pays; ``prepare(audio)`` returns a function that places note tables on a
 recording (mono, 16 kHz). A transcriber's ``hear(audio)`` returns the notes it hears (columns pitch,
-onset_s), which :mod:`.matching` gives to those of the table. Each is run as its authors advise.
+onset_s) instead, and ``place_on(heard)`` the function, mostly that of :mod:`.matching`. Each is run
+as its authors advise.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ class Tool:
     packages
         What is installed for it, whose versions are noted.
     module
-        Its adapter here; none for the project's own methods (:class:`.project.Own`).
+        Its adapter here, with a class in it after a colon; none for the project's own methods
+        (:class:`.project.Own`).
+    heard_by
+        The transcriber whose notes are used, if that is another tool.
     after
         The tool that warps the notes before, whose stored onsets are used and whose costs count.
     flags
@@ -37,27 +41,33 @@ class Tool:
 
     packages: tuple[str, ...] = ()
     module: str = ""
+    heard_by: str = ""
     after: str = ""
     flags: bool = False
     not_run: str = ""
 
 
-NO_ACTIVATIONS = "no adapter warps activations (Zeitler, Maman, Müller 2024) yet"
 # In the order in which they can be run, which is that of table 7.
 TOOLS = {
     "none": Tool(),
     "synctoolbox": Tool(("synctoolbox",)),
     "cqt_dtw": Tool(("librosa",), "cqt_dtw"),
     "parangonar": Tool(("parangonar", "partitura"), "parangonar"),
-    "basic_pitch": Tool(("basic-pitch", "onnxruntime"), "basic_pitch", "cqt_dtw", flags=True),
-    "transkun": Tool(("transkun", "torch"), "transkun", "cqt_dtw", flags=True),
+    "basic_pitch": Tool(("basic-pitch", "onnxruntime"), "basic_pitch", after="cqt_dtw", flags=True),
+    "transkun": Tool(("transkun", "torch"), "transkun", after="cqt_dtw", flags=True),
     "crnn": Tool(("torch",), flags=True),
     "hybrid": Tool(("torch",), after="synctoolbox", flags=True),
     "localizer": Tool(("onnxruntime",), flags=True),
     "localizer_best": Tool(("onnxruntime",), flags=True),
-    "basic_pitch_score": Tool(not_run="its thresholds were not chosen on validation recordings"),
-    "synctoolbox_basic_pitch": Tool(not_run=NO_ACTIVATIONS),
-    "synctoolbox_transkun": Tool(not_run=NO_ACTIVATIONS),
+    "basic_pitch_score": Tool(
+        ("basic-pitch", "onnxruntime"), "basic_pitch:ForScore", after="cqt_dtw", flags=True
+    ),
+    "synctoolbox_basic_pitch": Tool(
+        ("synctoolbox", "basic-pitch", "onnxruntime"), "activations:OnBasicPitch"
+    ),
+    "synctoolbox_transkun": Tool(
+        ("synctoolbox", "transkun", "torch"), "activations:OnTranskun", heard_by="transkun"
+    ),
     "transkun_44k": Tool(not_run="demo is rendered at 16 kHz, and the mirror of MAPS has no more"),
 }
 
@@ -78,7 +88,9 @@ def tool(method: str) -> Tool:
 def adapter(method: str, paths: CorpusPaths, params: dict[str, Any]) -> Any:
     """Return what runs a tool, with ``start``, ``prepare`` and perhaps ``hear``."""
     if name := tool(method).module:
-        return importlib.import_module(f".{name}", __package__)
+        module, _, within = name.partition(":")
+        found = importlib.import_module(f".{module}", __package__)
+        return getattr(found, within)() if within else found
     from .project import Own
 
     return Own(method, paths, params)

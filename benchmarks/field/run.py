@@ -122,15 +122,16 @@ def _task(
     name = f"{excerpt.recording}.parquet"
     what = [excerpt.source.sha256_audio, excerpt.length_s, installed]
     how = [params["perturbation_seed"], params["conditions"], conditions, _weights(method, paths)]
-    after = tool(method).after
+    after, listener = tool(method).after, tool(method).heard_by or method
+    known = versions(listener) if tool(method).heard_by else installed
     before = parts / after / name if after else None
     return Task(
         method=method,
         excerpt=excerpt,
         path=parts / method / name,
         key=digest([*what, *how, stored_key(before) if before else ""]),
-        heard_path=field_folder(paths) / "heard" / method / name,
-        heard_key=digest(what),
+        heard_path=field_folder(paths) / "heard" / listener / name,
+        heard_key=digest([*what[:2], known]),
         before_path=before,
         conditions=conditions,
     )

@@ -1,7 +1,7 @@
 """Table 7, the field side by side, in three parts, from ``results/<corpus>/field.csv`` and others.
 
-As in :mod:`pianoalign_lib.tables.paper`, nothing is computed here but differences; a tool that was not
-run says why.
+As in :mod:`pianoalign_lib.tables.paper`, nothing is computed here but differences; a tool that was
+not run says why.
 """
 
 from __future__ import annotations
