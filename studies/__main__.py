@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = commands.add_parser("by_note", help="score the methods by velocity and repetition")
     command.add_argument("--corpus", default="maps")
     command.set_defaults(run=_by_note)
+    command = commands.add_parser("pedal", help="train on both readings of the pedal, and score")
+    command.add_argument("--corpus", default="demo")
+    command.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    command.set_defaults(run=_pedal)
     command = commands.add_parser("robustness", help="align scores, cuts, repeats, at any tempo")
     command.add_argument("--corpus", default="demo")
     command.add_argument("--jobs", type=int, default=1, help="processes side by side")
@@ -74,6 +78,12 @@ def _by_note(arguments: Namespace) -> None:
     from .by_note.scores import write_by_note
 
     write_by_note(*corpus_of(arguments))
+
+
+def _pedal(arguments: Namespace) -> None:
+    from .choices.pedal import run_pedal
+
+    run_pedal(*corpus_of(arguments), arguments.jobs)
 
 
 def _short_tempo(arguments: Namespace) -> None:

@@ -44,6 +44,7 @@ METHOD_STYLE: dict[str, dict[str, str]] = {
     "excerpt_5s": {"color": "#1b5e8a", "marker": "$5$"},
     "excerpt_10s": {"color": "#0d3c5c", "marker": "$X$"},
     "pooling": {"color": "#7f9f3f", "marker": "$P$"},
+    "one_rate": {"color": "#4f6f1f", "marker": "$R$"},
     "localizer": {"color": "#000000", "marker": "H"},
     "exact": {"color": "#bbbbbb", "marker": "$=$"},
     "dtw_localizer": {"color": "#117733", "marker": "$T$"},

@@ -17,6 +17,7 @@ METHODS = {
     "excerpt_5s": "CRNN, excerpts of 5 s",
     "excerpt_10s": "CRNN, excerpts of 10 s",
     "pooling": "CRNN, max-pooling",
+    "one_rate": "CRNN, one learning rate",
     "crnn_cqt": "CRNN, CQT",
     "crnn_logmel": "CRNN, log-Mel",
     "crnn_mel": "CRNN, Mel",

@@ -74,7 +74,7 @@ def render_excerpt(folder: Path, load: Load, room: Room | None, excerpt: Excerpt
 
     def make() -> Recording:
         piano = load(excerpt.piano)
-        notes = _cut(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
+        notes = cut_notes(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
         duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
         audio, words = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s), "dry"
         if room and excerpt.in_room:
@@ -84,7 +84,7 @@ def render_excerpt(folder: Path, load: Load, room: Room | None, excerpt: Excerpt
     return make_once(folder, excerpt.recording, excerpt.key, make)
 
 
-def _cut(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
+def cut_notes(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:
     """Return the notes that start in an excerpt, from `LEAD_S` on, with ids of their own."""
     inside = notes["onset_s"].between(start_s, end_s, inclusive="left")
     excerpt = notes[inside].reset_index(drop=True)

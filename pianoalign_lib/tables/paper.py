@@ -54,6 +54,7 @@ OPEN_CHOICES = {
     "excerpt_5s": "5 s, one in a batch, strides",
     "excerpt_10s": "10 s, one in a batch, strides",
     "pooling": "1 s, four in a batch, max-pooling",
+    "one_rate": "1 s, four in a batch, strides; one learning rate for all layers",
 }
 _ACCURACY = "notes within a tolerance (%)"
 _NO_PAPER_VALUES = "The paper's values of this table are not in our source."
@@ -112,7 +113,7 @@ def table2c_open_choices(metrics: pd.DataFrame, *, notes: Sequence[str] = ()) ->
     title = "Table 2c. The full CRNN with other choices where our source is silent"
     notes = [_NO_PAPER_VALUES, *notes]
     return _variants(
-        "table2c_open_choices", title, "Excerpts, narrowing", OPEN_CHOICES, metrics, notes
+        "table2c_open_choices", title, "Excerpts, narrowing, rates", OPEN_CHOICES, metrics, notes
     )
 
 

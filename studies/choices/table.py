@@ -33,7 +33,9 @@ def read_choices(params: dict[str, Any]) -> list[dict[str, str]]:
     return [entry | {"ours": entry["ours"].format(**filled)} for entry in found]
 
 
-def table_choices(params: dict[str, Any], tried: pd.DataFrame | None = None) -> Table:
+def table_choices(
+    params: dict[str, Any], tried: pd.DataFrame | None = None, pedal: pd.DataFrame | None = None
+) -> Table:
     """Return the table of choices.
 
     Parameters
@@ -42,10 +44,14 @@ def table_choices(params: dict[str, Any], tried: pd.DataFrame | None = None) -> 
         All of ``params.yaml``, as the corpus has it.
     tried
         ``sensitivity.csv``, where the corpus has it: table 5c.
+    pedal
+        ``pedal.csv`` of the demo corpus (:mod:`.pedal`).
     """
     rows: list[list[Cell]] = []
     for entry in read_choices(params):
         words = [entry["tried"]] if "tried" in entry else []
+        if "pedal" in entry and pedal is not None:
+            words.append(entry["pedal"].format(**by_reading(pedal)))
         if "question" in entry:
             words.append(span(tried, entry["question"]))
         rows.append(
@@ -59,6 +65,13 @@ def table_choices(params: dict[str, Any], tried: pd.DataFrame | None = None) -> 
         )
     caption = "Table 2b. What our source of the paper says, what we did, what else was tried"
     return Table("choices", caption, COLUMNS, rows, NOTES)
+
+
+def by_reading(pedal: pd.DataFrame) -> dict[str, str]:
+    """Return the accuracy at 10 ms of each reading of the pedal: its trainings, one by one."""
+    raw = pedal[~pedal["calibrated"].astype(bool)].sort_values("seed")
+    shares = (100 * raw["acc_10ms"]).map("{:.1f}".format).groupby(raw["reading"])
+    return {str(reading): " and ".join(values) for reading, values in shares}
 
 
 def span(tried: pd.DataFrame | None, question: str) -> str:
