@@ -21,6 +21,7 @@ from ..common.progress import side_by_side
 from ..corpora.recordings import Recording, load_recording, read_index
 from ..corpora.timing_errors import conditions, loose_notes
 from ..crnn.inference import use_one_thread
+from ..io.placement import Placement
 from .placing import HYBRID, prepare
 
 
@@ -122,28 +123,45 @@ def _predict_one(
     for name in names:
         loose = loose_notes(notes, name, recording.recording, params)
         given = loose if warped is None else warped(name, loose)
-        placement = align(given)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "test_set": recording.test_set,
-                    "recording": recording.recording,
-                    "performance": recording.performance,
-                    "method": method,
-                    "condition": name,
-                    "note_id": notes["note_id"],
-                    "pitch": notes["pitch"],
-                    "velocity": notes["velocity"],
-                    "onset_true_s": notes["onset_s"],
-                    "onset_in_s": loose["onset_s"],
-                    "onset_s": placement.onset_s,
-                    "offset_s": placement.ends_s(given),
-                    "confidence": placement.confidence.astype(np.float32),
-                    "placed": placement.heard,
-                }
-            )
-        )
+        parts.append(prediction_rows(recording, method, name, notes, loose, given, align(given)))
     return pd.concat(parts, ignore_index=True)
+
+
+def prediction_rows(
+    recording: Recording,
+    method: str,
+    condition: str,
+    notes: pd.DataFrame,
+    loose: pd.DataFrame,
+    given: pd.DataFrame,
+    found: Placement,
+) -> pd.DataFrame:
+    """Return what a method says of each note of a recording, as it is stored.
+
+    Parameters
+    ----------
+    notes, loose, given
+        Note tables, note by note: the true one, the input, and what the method was given, which is
+        the input unless another one warped it before.
+    """
+    return pd.DataFrame(
+        {
+            "test_set": recording.test_set,
+            "recording": recording.recording,
+            "performance": recording.performance,
+            "method": method,
+            "condition": condition,
+            "note_id": notes["note_id"],
+            "pitch": notes["pitch"],
+            "velocity": notes["velocity"],
+            "onset_true_s": notes["onset_s"],
+            "onset_in_s": loose["onset_s"],
+            "onset_s": found.onset_s,
+            "offset_s": found.ends_s(given),
+            "confidence": found.confidence.astype(np.float32),
+            "placed": found.heard,
+        }
+    )
 
 
 def _warped_notes(paths: CorpusPaths, recording: Recording) -> Callable:

@@ -34,6 +34,7 @@ from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
 from pianoalign_lib.io.placement import NOT_HEARD, Placement, placed
 from pianoalign_lib.methods.placing import prepare, prepare_localizer
+from pianoalign_lib.methods.predict import prediction_rows
 from pianoalign_lib.scoring.metrics import evaluate
 from pianoalign_lib.scoring.scores import write_scores
 
@@ -157,25 +158,8 @@ def place_all(
             found = align(given)
         except InputError:  # DTW finds no path
             found = _left(loose)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "test_set": recording.test_set,
-                    "recording": recording.recording,
-                    "performance": recording.performance,
-                    "method": method,
-                    "condition": condition,
-                    "note_id": notes["note_id"],
-                    "pitch": notes["pitch"],
-                    "onset_true_s": notes["onset_s"],
-                    "onset_in_s": loose["onset_s"],
-                    "onset_s": found.onset_s,
-                    "confidence": np.asarray(found.confidence, np.float32),
-                    "placed": found.heard,
-                    "latency_s": latency_s,
-                }
-            )
-        )
+        rows = prediction_rows(recording, method, condition, notes, loose, given, found)
+        parts.append(rows.assign(latency_s=latency_s))
     return pd.concat(parts, ignore_index=True)
 
 
