@@ -169,6 +169,7 @@ def test_the_note_on_kept_epochs_names_trainings_that_stopped_early():
     )
     note = kept_note({"crnn": full, "gru": short}, planned_epochs=4)
     assert "of 4 (lowest validation loss): CRNN 4; GRU 2, stopped early at 3." in note
+    assert "CRNN 4 of 4." in kept_note({"crnn": full}, planned_epochs=2)
 
 
 def test_what_a_network_costs_is_told_from_its_checkpoint_and_log(toy_project):

@@ -112,6 +112,7 @@ def kept_note(logs: Mapping[str, pd.DataFrame], planned_epochs: int) -> str:
     for name, log in logs.items():
         kept = int(log["epoch"].iloc[int(log["val_loss"].argmin())])
         stopped = f", stopped early at {len(log)}" if len(log) < planned_epochs else ""
+        stopped = f" of {len(log)}" if len(log) > planned_epochs else stopped
         parts.append(f"{method_label(name)} {kept}{stopped}")
     return (
         f"Epoch kept of {planned_epochs} (lowest validation loss): {'; '.join(parts)}. A training "
