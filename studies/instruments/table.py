@@ -24,7 +24,10 @@ from .names import (
     label,
 )
 
-_INTERVALS = "In brackets: 95 % bootstrap interval over performances (not over training runs)."
+_INTERVALS = (
+    "In brackets: 95 % bootstrap interval over recordings (not over training runs); excerpts of "
+    "one performance count as recordings of their own."
+)
 _CALIBRATED = "Calibrated: after removing each recording's median error."
 _KINDS = (("", False), ("calibrated_", True))
 
