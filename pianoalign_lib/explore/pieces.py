@@ -86,11 +86,8 @@ def load_piece(corpus: str, name: str, root: Path | None = None) -> Piece:
     folder = paths.split("eval")
     item = next(each for each in read_index(folder) if each.recording == name)
     recording = open_recording(audio_path(folder, name), None)
-    parts = [
-        pd.read_parquet(file, filters=[("recording", "==", name)])
-        for file in sorted(paths.predictions.glob("*.parquet"))
-    ]
-    predictions = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    files = sorted(paths.predictions.glob("*.parquet"))
+    predictions = pd.read_parquet(files, filters=[("recording", "==", name)])
     spectra = compute_spectra(recording.source)
     return Piece(recording, spectra, load_notes(folder, item), predictions)
 
