@@ -23,7 +23,7 @@ from .matching import place_on
 
 ADVISED = {"onset_threshold": 0.5, "frame_threshold": 0.3, "minimum_note_length": 127.7}
 # Chosen on the validation recordings of both corpora: python -m benchmarks.field.thresholds
-FOR_SCORE = {"onset_threshold": 0.3, "frame_threshold": 0.2, "minimum_note_length": 58.0}
+FOR_SCORE = {"onset_threshold": 0.5, "frame_threshold": 0.1, "minimum_note_length": 30.0}
 
 
 def start() -> None:

@@ -20,7 +20,7 @@ from .conditions import field_notes
 from .excerpts import field_excerpts, load_excerpt
 from .table import MAIN, VALIDATION
 
-ONSET, FRAME, SHORTEST_MS = (0.3, 0.5, 0.6, 0.7), (0.05, 0.1, 0.3), (12.0, 30.0, 127.7)
+ONSET, FRAME, SHORTEST_MS = (0.1, 0.2, 0.3, 0.5), (0.1, 0.2, 0.3), (30.0, 58.0, 127.7)
 THRESHOLDS = tuple(basic_pitch.ADVISED)
 TOLERANCE_S = 0.010
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
 from ..common.config import corpus_paths, project_root
 from ..corpora.recordings import audio_path, load_notes, read_index
@@ -87,7 +88,7 @@ def load_piece(corpus: str, name: str, root: Path | None = None) -> Piece:
     item = next(each for each in read_index(folder) if each.recording == name)
     recording = open_recording(audio_path(folder, name), None)
     files = sorted(paths.predictions.glob("*.parquet"))
-    predictions = pd.read_parquet(files, filters=[("recording", "==", name)])
+    predictions = parquet.read_table(files, filters=[("recording", "==", name)]).to_pandas()
     spectra = compute_spectra(recording.source)
     return Piece(recording, spectra, load_notes(folder, item), predictions)
 
