@@ -34,7 +34,7 @@ from pianoalign_lib.scoring.scores import write_scores
 
 FILE = "pedal.csv"
 READINGS = ("released", "pedal")  # where a note ends
-SEEDS = (1, 2)
+SEEDS = (1,)
 RUNS = [{"methods": [HYBRID_VARIANT], "test_sets": ["test"], "conditions": ["note100"]}]
 
 
