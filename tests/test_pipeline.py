@@ -128,7 +128,7 @@ def test_training_is_frozen_and_what_it_made_is_in_git(index: SimpleNamespace) -
     """So that a fresh clone is up to date: DVC compares a frozen stage's outputs only."""
     frozen = {name: stage for name, stage in index.stages.items() if stage.frozen}
     trained = ("train@demo", "train@maps", "localizer", "localizer_1", "localizer_best")
-    trained += ("localizer_ablations", "joint")
+    trained += ("localizer_ablations", "pedal", "joint")
     assert {f"{TRAINING}:{name}" for name in trained} == {
         name for name in index.stages if name.startswith(TRAINING)
     }

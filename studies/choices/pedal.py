@@ -32,7 +32,8 @@ from pianoalign_lib.methods.predict import predicted
 from pianoalign_lib.scoring.metrics import evaluate
 from pianoalign_lib.scoring.scores import write_scores
 
-FILE = "pedal.csv"
+from .table import PEDAL
+
 READINGS = ("released", "pedal")  # where a note ends
 SEEDS = (1,)
 RUNS = [{"methods": [HYBRID_VARIANT], "test_sets": ["test"], "conditions": ["note100"]}]
@@ -76,7 +77,7 @@ def run_pedal(paths: CorpusPaths, params: dict[str, Any], jobs: int = 1) -> pd.D
             )
             rows.append(scores.assign(reading=reading, seed=seed))
     table = pd.concat(rows, ignore_index=True)
-    write_scores(paths.results / FILE, table)
+    write_scores(paths.results / PEDAL, table)
     return table
 
 

@@ -11,6 +11,7 @@ import yaml
 from pianoalign_lib.common.labels import method_label
 from pianoalign_lib.tables.model import Cell, Column, Table
 
+PEDAL = "pedal.csv"  # of the demo corpus (:mod:`.pedal`)
 CHOICES = Path(__file__).with_name("choices.yaml")
 COLUMNS = (
     Column("choice", "Choice", width="2.4cm"),
