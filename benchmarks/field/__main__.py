@@ -1,6 +1,6 @@
-"""``python -m benchmarks.field --corpus maps --method transkun``: run a tool of table 7.
+"""``python -m benchmarks.field --corpus maps --method transkun``: run tools of table 7.
 
-Its predictions are stored in ``results/<corpus>/field`` and all tools are scored from there;
+Their predictions are stored in ``results/<corpus>/field`` and all tools are scored from there;
 without ``--method``, they are only scored. ``--costs`` measures processor time, memory and all
 kinds of timing errors instead, on fewer excerpts: it needs an idle machine.
 """
@@ -18,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a tool, write the files of scores and return the exit code."""
     parser = ArgumentParser("python -m benchmarks.field", description=__doc__.partition(": ")[2])
     parser.add_argument("--corpus", default="demo")
-    parser.add_argument("--method", help="one of those of table 7; none: score what is stored")
+    parser.add_argument(
+        "--method", nargs="+", default=[], help="of those of table 7; none: score what is stored"
+    )
     parser.add_argument("--test-set", nargs="+", help="run on these only, to go on with others")
     parser.add_argument("--costs", action="store_true", help="measure the method's costs instead")
     parser.set_defaults(run=_run)
@@ -32,7 +34,7 @@ def _run(arguments: Namespace) -> None:
     from .summary import write_field
 
     paths, params = corpus_of(arguments)
-    if method := arguments.method:
+    for method in arguments.method:
         # One process: its CPU time is measured.
         costs, test_sets = arguments.costs, arguments.test_set
         note = run_field(paths, params, method, costs=costs, test_sets=test_sets)
