@@ -59,9 +59,9 @@ def figure4_field(
     with panels(width, 5.2, columns=len(sets), sharex=True, sharey=True) as (figure, all_axes):
         for axes, name in zip(all_axes, sets, strict=True):
             _draw(axes, data[data["test_set"] == name])
-            title = f"{set_label(name).capitalize()}; {field_condition_label(condition)}"
-            axes.set(title=title, xlabel="Speed (× real time, one core)")
-        all_axes[0].set(ylabel=f"Notes within {tolerance_ms} ms (%)", ylim=(0, 100))
+            axes.set(title=set_label(name).capitalize(), xlabel="Speed (× real time, one core)")
+        given = field_condition_label(condition)
+        all_axes[0].set(ylabel=f"Notes within {tolerance_ms} ms (%); {given}", ylim=(0, 100))
         all_axes[0].xaxis.set_major_formatter("{x:,g}")
         handles = _legend(set(data["method"]))
         figure.legend(handles=handles, loc="outside upper center", ncols=1 + len(sets))
