@@ -58,7 +58,7 @@ def write_project(root: Path) -> None:
     for name in (
         "Makefile", "requirements.lock", "pyproject.toml", ".dvcignore",
         ".dvc/config", "results.yaml", "checkpoints/demo/crnn.safetensors",
-        "results/demo/metrics.csv", "results/maps/field_measured.csv",
+        "results/demo/metrics.csv", "results/demo/pedal.csv", "results/maps/field_measured.csv",
         "results/maps/robustness.csv", "results/maps/robustness_drawn.csv",
         *(path.relative_to(ROOT) for path in (ROOT / "checkpoints" / "localizer").iterdir()),
         *(path.relative_to(ROOT) for path in (ROOT / "results" / "maps" / "field").iterdir()),
@@ -75,6 +75,12 @@ def write_project(root: Path) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     short = {"epochs": 3, "patience": 3, "steps_per_epoch": 4, "batch_size": 2, "excerpt_s": 0.5}
     params["maps"] |= {"recordings": "all", "training": short}
+    # Of the networks of MAPS alone, one trained again and one trained otherwise.
+    own = params["maps"]["variants"]
+    left_out = set(own) - {"crnn_seed2", "pooling"}
+    params["maps"]["variants"] = {name: own[name] for name in own if name not in left_out}
+    for run in params["maps"]["evaluation"]["runs"]:
+        run["methods"] = [name for name in run["methods"] if name not in left_out]
     params["decoding"]["thresholds"] = [0.3, 0.5]
     params["evaluation"]["bootstrap"]["samples"] = 50
     (root / "params.yaml").write_text(yaml.safe_dump(params))

@@ -121,7 +121,7 @@ def test_differences_from_transkun_are_those_of_the_two_rows() -> None:
 
 
 def test_a_test_piece_that_was_trained_on_is_named() -> None:
-    """It was by `localizer_1`, whose weights are shipped; the paper's networks have not heard it."""
+    """By `localizer_1`, whose weights are shipped; the paper's networks have not heard it."""
     index = pd.read_csv(ROOT / "checkpoints" / "maps" / "recordings.csv")
     trained = index.loc[index["split"] == "train", "recording"]
     assert len(trained) and not trained.str.endswith(TWIN).any()
