@@ -34,9 +34,8 @@ def _run(arguments: Namespace) -> None:
     from .summary import write_field
 
     paths, params = corpus_of(arguments)
-    for method in arguments.method:
-        # One process: its CPU time is measured.
-        costs, test_sets = arguments.costs, arguments.test_set
+    costs, test_sets = arguments.costs, arguments.test_set
+    for method in arguments.method:  # one process each: its CPU time is measured
         note = run_field(paths, params, method, costs=costs, test_sets=test_sets)
         tasks = field_tasks(paths, params, method, note.get("versions", {}), costs)
         if costs:

@@ -16,13 +16,12 @@ import pandas as pd
 
 from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.io.notes import HIGHEST_PITCH, LOWEST_PITCH
+from pianoalign_lib.io.notes import LOWEST_PITCH, N_PITCHES
 from pianoalign_lib.io.placement import Placement, placed
 from pianoalign_lib.methods.dtw import FEATURE_RATE, DtwFeatures, map_onsets, warping_path
 
 from . import basic_pitch, transkun
 
-N_KEYS = HIGHEST_PITCH - LOWEST_PITCH + 1
 LONGEST_S = 0.5  # a note sounds, where the transcriber gives onsets only; a piano decays
 Aligner = Callable[[pd.DataFrame], Placement]
 
@@ -79,8 +78,8 @@ def of_onsets(notes: pd.DataFrame) -> DtwFeatures:
     n_frames = _n_frames(notes["onset_s"].max() + LONGEST_S)
     first = np.round(notes["onset_s"].to_numpy() * FEATURE_RATE).astype(int)
     key = notes["pitch"].to_numpy() - LOWEST_PITCH
-    sounding, onsets = np.zeros((2, N_KEYS, n_frames))
-    inside = (key >= 0) & (key < N_KEYS) & (first >= 0) & (first < n_frames)
+    sounding, onsets = np.zeros((2, N_PITCHES, n_frames))
+    inside = (key >= 0) & (key < N_PITCHES) & (first >= 0)
     for row, frame in zip(key[inside], first[inside], strict=True):
         sounding[row, frame : frame + round(LONGEST_S * FEATURE_RATE)] = 1.0
         onsets[row, max(frame - 1, 0) : frame + 2] = 0.5  # less than two frames off still agrees

@@ -46,7 +46,7 @@ def hear(audio: np.ndarray, thresholds: Mapping[str, float] = ADVISED) -> pd.Dat
     pandas.DataFrame
         Columns pitch and onset_s.
     """
-    return notes_of(_predict(audio), thresholds)
+    return notes_of(answer(audio), thresholds)
 
 
 def notes_of(output: Mapping[str, np.ndarray], thresholds: Mapping[str, float]) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def activations(audio: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     from basic_pitch.note_creation import model_frames_to_time
 
-    output = _predict(audio)
+    output = answer(audio)
     return output["note"], output["onset"], model_frames_to_time(len(output["note"]))
 
 
@@ -93,7 +93,7 @@ class ForScore:
         return hear(audio, FOR_SCORE)
 
 
-def _predict(audio: np.ndarray) -> Mapping[str, np.ndarray]:
+def answer(audio: np.ndarray) -> Mapping[str, np.ndarray]:
     """Return what the network answers to a recording: note, onset and contour, frame by frame."""
     import soundfile as sf
     from basic_pitch.inference import run_inference

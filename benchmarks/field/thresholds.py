@@ -32,7 +32,7 @@ def errors_s(corpus: str) -> pd.DataFrame:
     parts = []
     for excerpt in progress(excerpts, total=len(excerpts), label=f"thresholds {corpus}"):
         audio, notes = load_excerpt(paths, excerpt)
-        output = basic_pitch._predict(audio)
+        output = basic_pitch.answer(audio)
         loose = field_notes(notes, MAIN, excerpt.recording, params)
         warped_s = cqt_dtw.prepare(audio)(loose).onset_s
         for onset, frame, shortest_ms in product(ONSET, FRAME, SHORTEST_MS):
