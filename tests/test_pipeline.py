@@ -50,6 +50,7 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "latency": (("studies/latency/measure",), ()),
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
     "short_tempo": (("studies/short_tempo/run",), ()),
+    "transcription": (("studies/transcription/score",), ()),
     "report": (("report/page",), ()),
 }
 
@@ -128,7 +129,7 @@ def test_training_is_frozen_and_what_it_made_is_in_git(index: SimpleNamespace) -
     """So that a fresh clone is up to date: DVC compares a frozen stage's outputs only."""
     frozen = {name: stage for name, stage in index.stages.items() if stage.frozen}
     trained = ("train@demo", "train@maps", "localizer", "localizer_1", "localizer_best")
-    trained += ("localizer_ablations", "pedal", "joint")
+    trained += ("localizer_ablations", "pedal", "joint", "transcription")
     assert {f"{TRAINING}:{name}" for name in trained} == {
         name for name in index.stages if name.startswith(TRAINING)
     }

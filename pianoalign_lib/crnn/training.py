@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ..common.files import atomic_path
 from ..corpora.recordings import corpus_hash, read_index
 from ..io.notes import N_PITCHES
 from .checkpoints import CheckpointInfo, save_checkpoint
-from .excerpts import TrainingItem, draw_batches, load_items
+from .excerpts import draw_batches, load_items
 from .network import Crnn
 from .validation import choose_threshold, validate
 
@@ -82,15 +83,21 @@ def train(paths: CorpusPaths, params: dict[str, Any], name: str) -> Path:
 
 
 class TrainingState:
-    """Network, optimiser and history after a number of whole epochs."""
+    """Network, optimiser and history after a number of whole epochs.
+
+    Another network is trained in the same way, and resumed with the same guarantees, by a subclass
+    with `network`, `batches` and `measured` of its own.
+    """
+
+    positive_weight: float | None = None  # of the ones in the target, in the loss
 
     def __init__(self, variant: VariantConfig, config: TrainingConfig, corpus_sha: str) -> None:
         torch.manual_seed(config.seed)
         self.variant, self.config = variant, config
         self.key = digest([asdict(variant), asdict(config), corpus_sha])
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = Crnn(variant, config.output_bias).to(self.device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = self.network().to(self.device)
+        self.model.to(memory_format=torch.channels_last)
         output = {"params": [self.model.output.weight], "speed": config.output_speed}
         others = [p for n, p in self.model.named_parameters() if n != "output.weight"]
         groups = [{"params": others, "speed": 1.0}, output]
@@ -98,6 +105,19 @@ class TrainingState:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
         self.precision = "bfloat16" if _bfloat16_is_fast() else "float32"
+
+    def network(self) -> Any:
+        """Return the network to train, whose last layer is called ``output``."""
+        return Crnn(self.variant, self.config.output_bias)
+
+    def batches(self, items: Any, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield the batches of an epoch: what the network is given, and last its target."""
+        return draw_batches(items, self.variant.fps, self.config, rng)
+
+    def measured(self, validation: Any) -> tuple[float, str, float]:
+        """Return the loss on the validation recordings, and an accuracy with its name."""
+        loss, accuracy = validate(self.model, self.variant, validation, self.config)
+        return loss, "val_acc_10ms", accuracy
 
     @property
     def finished(self) -> bool:
@@ -146,7 +166,7 @@ class TrainingState:
                 temporary,
             )
 
-    def best_model(self) -> Crnn:
+    def best_model(self) -> Any:
         """Return the network of the epoch with the lowest validation loss, as it will be released.
 
         The weights are rounded to half precision first, so that the threshold is chosen for the
@@ -156,18 +176,18 @@ class TrainingState:
         self.model.eval()
         return self.model
 
-    def run_epoch(self, items: list[TrainingItem], validation: list[TrainingItem]) -> None:
+    def run_epoch(self, items: Any, validation: Any) -> None:
         """Train for one epoch, validate, and append a row to the history."""
         config, epoch = self.config, len(self.history)
         rng = np.random.default_rng([config.seed, epoch])
         started = time.perf_counter()
-        batches = draw_batches(items, self.variant.fps, config, rng)
+        batches = self.batches(items, rng)
         self.model.train()
         step = epoch * config.steps_per_epoch
         losses = [self._update(batch, step + index) for index, batch in enumerate(batches)]
         seconds = time.perf_counter() - started
         self.model.eval()
-        val_loss, val_accuracy = validate(self.model, self.variant, validation, config)
+        val_loss, name, accuracy = self.measured(validation)
         if not self.history or val_loss < min(row["val_loss"] for row in self.history):
             self.best = {name: v.detach().clone() for name, v in self.model.state_dict().items()}
         heard_s = config.steps_per_epoch * config.batch_size * config.excerpt_s
@@ -176,7 +196,7 @@ class TrainingState:
             "step": step + config.steps_per_epoch,
             "train_loss": round(float(np.mean(losses)), 6),
             "val_loss": round(val_loss, 6),
-            "val_acc_10ms": round(val_accuracy, 4),
+            name: round(accuracy, 4),
             "lr": round(self._rate(step + config.steps_per_epoch), 8),
             "seconds": round(seconds, 2),
             "audio_s_per_s": round(heard_s / seconds, 1),
@@ -185,18 +205,21 @@ class TrainingState:
         log.info(
             f"{self.variant.name}: epoch {row['epoch']}/{config.epochs}  "
             f"loss {row['train_loss']:.4f}  validation {row['val_loss']:.4f}  "
-            f"within 10 ms {100 * row['val_acc_10ms']:.1f} %  {row['audio_s_per_s']:.0f} s/s  "
+            f"{name} {100 * accuracy:.1f} %  {row['audio_s_per_s']:.0f} s/s  "
             f"ETA {(config.epochs - len(self.history)) * row['seconds'] / 60:.0f} min"
         )
 
     def _update(self, batch: tuple[np.ndarray, ...], step: int) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = group["speed"] * self._rate(step)
-        roll, spectrum, target = (torch.from_numpy(part).to(self.device) for part in batch)
+        *given, target = (torch.from_numpy(part).to(self.device) for part in batch)
         mixed = self.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            logits = self.model(roll, spectrum)
-        loss = bce(logits.float(), target)
+            logits = self.model(*given)
+        weight = None  # as for the paper's network
+        if self.positive_weight is not None:
+            weight = torch.tensor(self.positive_weight, device=self.device)
+        loss = bce(logits.float(), target, pos_weight=weight)
         if not torch.isfinite(loss):
             raise CorpusError(f"{self.variant.name}: the loss is no number; lower learning_rate")
         self.optimizer.zero_grad(set_to_none=True)

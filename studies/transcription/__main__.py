@@ -1,0 +1,64 @@
+"""``python -m studies.transcription labels | train | predict | score``, in the project's folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pianoalign_lib.cli import corpus_of, run_command
+from pianoalign_lib.common.config import topic
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one step and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m studies.transcription", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    labels = steps.add_parser("labels", help="place the notes of the training recordings")
+    labels.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    labels.set_defaults(run=_labels)
+    train = steps.add_parser("train", help="train on some labels; goes on after a stop")
+    train.add_argument("--labels", nargs="+", help="default: all, in the order of the plan")
+    train.add_argument("--seeds", nargs="+", type=int, help="default: those of params.yaml")
+    train.set_defaults(run=_train)
+    predict = steps.add_parser("predict", help="transcribe the test recordings by all checkpoints")
+    predict.set_defaults(run=_predict)
+    score = steps.add_parser("score", help="score what was found")
+    score.set_defaults(run=_score)
+    for step in (labels, train, predict, score):
+        step.add_argument("--corpus", default="maps")
+    return run_command(parser.parse_args(argv))
+
+
+def _labels(arguments: argparse.Namespace) -> None:
+    from .labels import make_labels
+
+    print(make_labels(*corpus_of(arguments), arguments.jobs))
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from .plan import TOPIC, labels_named, planned
+    from .training import train
+
+    paths, params = corpus_of(arguments)
+    names = arguments.labels or [kind.name for kind in planned(params)]
+    for name in names:
+        labels_named(params, name)  # an unknown one ends it before anything is trained
+    for seed in arguments.seeds or topic(params, TOPIC)["seeds"]:
+        for name in names:
+            print(train(paths, params, name, seed))
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from .predict import predict
+
+    print(f"{len(predict(*corpus_of(arguments)))} files")
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from .score import write_transcription
+
+    print(write_transcription(*corpus_of(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

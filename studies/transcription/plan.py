@@ -1,0 +1,107 @@
+"""Which trainings there are: kinds of labels, and seeds. Loads no torch: tables use it, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pianoalign_lib.common.config import CorpusPaths, topic
+from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.common.labels import condition_label, method_label
+
+TOPIC = "transcription"
+EXACT, KEEP = "exact", "none"  # the condition without errors, the method that changes nothing
+_FLAWED = "_flawed"
+SCORES, QUALITY = "transcription.csv", "transcription_labels.csv"  # in results/<corpus>
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One kind of labels to train on: the errors of a MIDI file, and what mended its times.
+
+    Attributes
+    ----------
+    timing
+        A condition of ``params.yaml``; ``exact`` for true times.
+    flawed
+        Whether notes are missing and wrong.
+    method
+        What placed the notes.
+    """
+
+    timing: str
+    flawed: bool
+    method: str
+
+    @property
+    def name(self) -> str:
+        """As in files: ``note100_flawed-dtw``."""
+        return f"{self.condition}-{self.method}"
+
+    @property
+    def condition(self) -> str:
+        """What is wrong with the MIDI file: ``note100_flawed``."""
+        return self.timing + _FLAWED * self.flawed
+
+    @property
+    def loose(self) -> Labels:
+        """The same file's labels as they are."""
+        return Labels(self.timing, self.flawed, KEEP)
+
+
+TRUE = Labels(EXACT, False, KEEP)
+
+
+def planned(params: dict[str, Any]) -> list[Labels]:
+    """Return all kinds of labels, the true ones first, those with flaws last."""
+    settings = topic(params, TOPIC)
+    kinds = []
+    for flawed in (False, True):
+        kinds.append(Labels(EXACT, flawed, KEEP))
+        kinds += [
+            Labels(timing, flawed, method)
+            for timing in settings["timing"]
+            for method in settings["methods"]
+        ]
+    return kinds
+
+
+def labels_named(params: dict[str, Any], name: str) -> Labels:
+    """Return the kind of labels of that name; an unknown one is a `ConfigError`."""
+    known = {kind.name: kind for kind in planned(params)}
+    if name not in known:
+        raise ConfigError(f"unknown labels '{name}'; params.yaml has {', '.join(known)}")
+    return known[name]
+
+
+def run_name(name: str, seed: int) -> str:
+    """Return the name of one training's files: ``note100-dtw_seed1``."""
+    return f"{name}_seed{seed}"
+
+
+def midi_label(kind: Labels) -> str:
+    """Return what is wrong with the MIDI file, to print."""
+    return condition_label(kind.timing) + ", notes missing and wrong" * kind.flawed
+
+
+def placed_by(kind: Labels) -> str:
+    """Return what placed the notes, to print."""
+    if kind.method == KEEP:
+        return "true times" if kind.timing == EXACT else "as it is"
+    return method_label(kind.method)
+
+
+def checkpoint_folder(paths: CorpusPaths) -> Path:
+    """Folder of the weights and logs of all trainings."""
+    return paths.root / "checkpoints" / TOPIC / paths.corpus
+
+
+def prediction_folder(paths: CorpusPaths) -> Path:
+    """Folder of the notes that the trained networks find."""
+    return paths.results / TOPIC
+
+
+def working_folder(paths: CorpusPaths) -> Path:
+    """Folder of labels and of interrupted trainings, which are not in git."""
+    return paths.data / TOPIC

@@ -1,0 +1,92 @@
+"""What the trained transcribers find in the test recordings, as compact lists of notes in git."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from pianoalign_lib.common.config import CorpusPaths, VariantConfig, topic
+from pianoalign_lib.common.errors import CheckpointError
+from pianoalign_lib.common.files import atomic_path, sha256_file
+from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.recordings import read_index
+from pianoalign_lib.crnn.excerpts import load_items
+
+from .network import load_transcriber, posterior
+from .onsets import pick_onsets
+from .plan import TOPIC, checkpoint_folder, prediction_folder
+from .predictions import HEADER, pack
+
+
+def predict(paths: CorpusPaths, params: dict[str, Any]) -> list[Path]:
+    """Transcribe the test recordings by every checkpoint there is; return the files' paths.
+
+    A file that was made by the very checkpoint is left as it is.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no checkpoint, or a corrupt one.
+    CorpusError
+        If the test recordings are missing.
+    """
+    torch.set_num_threads(1)
+    checkpoints = sorted(checkpoint_folder(paths).glob("*.safetensors"))
+    if not checkpoints:
+        folder = checkpoint_folder(paths)
+        raise CheckpointError(
+            f"{folder}: no checkpoint; run 'python -m studies.transcription train'"
+        )
+    sets = topic(params, TOPIC)["test_sets"]
+    tested = [
+        item for item in read_index(paths.split("eval"), split="test") if item.test_set in sets
+    ]
+    variant = VariantConfig(name="features", **topic(params, "crnn"))
+    items = load_items(paths.split("eval"), tested, variant, paths.data / "features")
+    features = {item.recording.recording: item.features for item in items}
+    files = []
+    for checkpoint in progress(checkpoints, label="transcribe"):
+        path = prediction_folder(paths) / f"{checkpoint.stem}.parquet"
+        sha = sha256_file(checkpoint)
+        if _made_by(path) != sha:
+            _write(path, transcribed(checkpoint, features, variant.fps), sha)
+        files.append(path)
+    return files
+
+
+def transcribed(checkpoint: Path, features: dict[str, np.ndarray], fps: int) -> pd.DataFrame:
+    """Return the notes that a checkpoint finds: recording, pitch, onset_s."""
+    model, info = load_transcriber(checkpoint)
+    found = [
+        pick_onsets(posterior(model, image), fps, info.threshold, info.gap_s).assign(recording=name)
+        for name, image in sorted(features.items())
+    ]
+    return pd.concat(found, ignore_index=True)[["recording", "pitch", "onset_s"]]
+
+
+def _made_by(path: Path) -> str:
+    """Return the SHA-256 of the checkpoint behind a file; empty if it is none of this version."""
+    try:
+        return (pq.read_schema(path).metadata or {}).get(HEADER, b"").decode()
+    except (OSError, pa.ArrowInvalid):
+        return ""
+
+
+def _write(path: Path, notes: pd.DataFrame, sha: str) -> None:
+    table = pa.Table.from_pandas(pack(notes), preserve_index=False)
+    table = table.replace_schema_metadata({HEADER: sha})
+    encoding = {name: "DELTA_BINARY_PACKED" for name in ("onset", "pitch")}
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            use_dictionary=["recording"],
+            column_encoding=encoding,
+        )

@@ -1,0 +1,84 @@
+"""Score the stored notes of all trainings: counts per recording, from which all tables are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pianoalign_lib.common.config import CorpusPaths, topic
+from pianoalign_lib.corpora.recordings import Recording, load_notes, read_index
+from pianoalign_lib.scoring.scores import write_scores
+
+from .matching import match
+from .plan import SCORES, TOPIC, prediction_folder
+from .predictions import read_predictions
+
+KEYS = ["labels", "seed", "test_set", "recording", "performance", "calibrated"]
+
+
+def write_transcription(paths: CorpusPaths, params: dict[str, Any]) -> Path:
+    """Score all predictions there are and write ``transcription.csv``; without any, its header.
+
+    Raises
+    ------
+    CorpusError
+        If the test recordings are missing, or predictions are corrupt.
+    """
+    settings = topic(params, TOPIC)
+    tolerances_ms = settings["tolerances_ms"]
+    folder = paths.split("eval")
+    tested = [
+        item for item in read_index(folder, split="test") if item.test_set in settings["test_sets"]
+    ]
+    true = {item.recording: load_notes(folder, item) for item in tested}
+    rows: list[dict[str, Any]] = []
+    for path in sorted(prediction_folder(paths).glob("*.parquet")):
+        labels, seed, notes = read_predictions(path)
+        for item in tested:
+            found = notes[notes["recording"] == item.recording].reset_index(drop=True)
+            head = {"labels": labels, "seed": seed, **_about(item)}
+            scored = scores(true[item.recording], found, tolerances_ms, settings["calibration_ms"])
+            rows += [head | row for row in scored]
+    columns = [*KEYS, "n_true", "n_found", *(f"matched_{ms:g}ms" for ms in tolerances_ms)]
+    path = paths.results / SCORES
+    write_scores(path, pd.DataFrame(rows, columns=columns))
+    return path
+
+
+def scores(
+    true: pd.DataFrame, found: pd.DataFrame, tolerances_ms: list[float], calibration_ms: float
+) -> list[dict[str, Any]]:
+    """Return counts of one recording, raw and after its median error has been removed.
+
+    Parameters
+    ----------
+    true, found
+        Tables with pitch and onset_s.
+    tolerances_ms
+        Between onsets that match.
+    calibration_ms
+        The median is that of the notes which match within this.
+    """
+    error_s = _errors(true, found, calibration_ms / 1000)
+    delay_s = float(np.median(error_s)) if len(error_s) else 0.0
+    rows = []
+    for calibrated in (False, True):
+        moved = found.assign(onset_s=found["onset_s"] - delay_s * calibrated)
+        counts = {f"matched_{ms:g}ms": len(match(true, moved, ms / 1000)) for ms in tolerances_ms}
+        rows.append({"calibrated": calibrated, "n_true": len(true), "n_found": len(found)} | counts)
+    return rows
+
+
+def _errors(true: pd.DataFrame, found: pd.DataFrame, tolerance_s: float) -> np.ndarray:
+    pairs = match(true, found, tolerance_s)
+    onset_s, true_s = found["onset_s"].to_numpy(), true["onset_s"].to_numpy()
+    return onset_s[pairs[:, 1]] - true_s[pairs[:, 0]]
+
+
+def _about(item: Recording) -> dict[str, str]:
+    return {
+        "test_set": item.test_set, "recording": item.recording, "performance": item.performance
+    }  # fmt: skip

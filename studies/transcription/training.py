@@ -1,0 +1,220 @@
+"""Train the transcriber on one kind of labels: many small updates, resumable at every epoch.
+
+It is trained, and goes on after a stop, as the paper's network is; what it is given and how it is
+measured is its own. Validation has true labels, whatever the training's: epoch and threshold are
+the best there, so that no kind of labels is at a disadvantage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import binary_cross_entropy
+
+from pianoalign_lib.common.config import (
+    CorpusPaths,
+    TrainingConfig,
+    VariantConfig,
+    digest,
+    topic,
+)
+from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.common.files import atomic_path
+from pianoalign_lib.corpora.recordings import corpus_hash, read_index
+from pianoalign_lib.crnn.excerpts import TrainingItem, load_items
+from pianoalign_lib.crnn.training import TrainingState
+
+from .labels import read_labels
+from .matching import match, precision_recall_f1
+from .network import Transcriber, TranscriberInfo, posterior, save_transcriber
+from .onsets import onset_targets, pick_onsets
+from .plan import TOPIC, checkpoint_folder, labels_named, run_name, working_folder
+
+CHOSEN_BY_S = 0.050  # the tolerance of the F1 that chooses the threshold
+
+
+@dataclass(frozen=True)
+class TranscriberConfig(TrainingConfig):
+    """Hyperparameters of a training; `note_ms` is 0, since the labels are drawn once."""
+
+    recurrent_width: int
+    target_ms: float
+    positive_weight: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording for training or validation."""
+
+    features: np.ndarray  # [shape=(n_frames, 88)]
+    target: np.ndarray  # the same shape
+    notes: pd.DataFrame  # what the target is made of
+
+
+def transcriber_config(params: dict[str, Any], seed: int) -> TranscriberConfig:
+    """Return the settings of one training; a missing or unknown one is a `ConfigError`."""
+    settings = topic(params, TOPIC)
+    try:
+        own = {key: settings[key] for key in ("recurrent_width", "target_ms", "positive_weight")}
+        return TranscriberConfig(seed=seed, note_ms=0.0, **settings["training"], **own)
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"params.yaml: transcription: {error}") from error
+
+
+def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> Path:
+    """Train on the labels of that name; write weights and log, return the path of the weights.
+
+    A finished training is only written again, which takes seconds.
+
+    Raises
+    ------
+    ConfigError
+        If the labels or a setting are unknown.
+    CorpusError
+        If recordings or labels are missing, or the loss is no number.
+    """
+    torch.set_num_threads(1)
+    config, settings = transcriber_config(params, seed), topic(params, TOPIC)
+    run = run_name(name, seed)
+    variant = VariantConfig(name=run, **topic(params, "crnn"))
+    items, validation, sha = _load(paths, params, name, variant, config)
+    state = TranscriberState(variant, config, sha, settings["thresholds"])
+    resume = working_folder(paths) / "resume" / f"{run}-{state.key}.pt"
+    state.load(resume)
+    while not state.finished:
+        state.run_epoch(items, validation)
+        state.save(resume)
+    model = state.best_model()
+    gaps_s = [gap_ms / 1000 for gap_ms in settings["gaps_ms"]]
+    outputs = [posterior(model, item.features) for item in validation]
+    _, threshold, gap_s = best_decoding(
+        outputs, validation, settings["thresholds"], gaps_s, variant.fps
+    )
+    info = TranscriberInfo(
+        name, threshold, gap_s, asdict(variant), asdict(config), paths.corpus, sha
+    )
+    path = checkpoint_folder(paths) / f"{run}.safetensors"
+    with atomic_path(path.with_suffix(".csv")) as temporary:
+        pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
+    save_transcriber(path, model, info)
+    return path
+
+
+class TranscriberState(TrainingState):
+    """The transcriber after a number of whole epochs."""
+
+    config: TranscriberConfig
+
+    def __init__(
+        self,
+        variant: VariantConfig,
+        config: TranscriberConfig,
+        corpus_sha: str,
+        thresholds: Sequence[float],
+    ) -> None:
+        self.positive_weight = config.positive_weight
+        self._thresholds = thresholds
+        super().__init__(variant, config, corpus_sha)
+
+    def network(self) -> Transcriber:
+        """Return an untrained transcriber."""
+        return Transcriber(self.variant, self.config.recurrent_width, self.config.output_bias)
+
+    def batches(
+        self, items: list[Heard], rng: np.random.Generator
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """Yield random excerpts of spectrum and target."""
+        return draw_excerpts(
+            items, round(self.config.excerpt_s * self.variant.fps), self.config, rng
+        )
+
+    def measured(self, validation: list[Heard]) -> tuple[float, str, float]:
+        """Return the loss, and the best F1 that a threshold gives with the least gap."""
+        outputs = [posterior(self.model, item.features) for item in validation]
+        losses = [
+            float(binary_cross_entropy(torch.from_numpy(output), torch.from_numpy(item.target)))
+            for output, item in zip(outputs, validation, strict=True)
+        ]
+        gaps_s = [CHOSEN_BY_S]
+        f1, *_ = best_decoding(outputs, validation, self._thresholds, gaps_s, self.variant.fps)
+        return float(np.mean(losses)), "val_f1_50ms", f1
+
+
+def draw_excerpts(
+    items: list[Heard], frames: int, config: TrainingConfig, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield an epoch's batches: spectrum and target, each [shape=(batch, frames, 88), float32]."""
+    lengths = np.array([len(item.features) for item in items], dtype=float)
+    for _ in range(config.steps_per_epoch):
+        rows = rng.choice(len(items), size=config.batch_size, p=lengths / lengths.sum())
+        batch = np.zeros((2, config.batch_size, frames, items[0].target.shape[1]), np.float32)
+        for place, row in enumerate(rows):
+            first = int(rng.integers(0, max(1, len(items[row].features) - frames)))
+            for side, image in enumerate((items[row].features, items[row].target)):
+                part = image[first : first + frames]
+                batch[side, place, : len(part)] = part
+        yield batch[0], batch[1]
+
+
+def best_decoding(
+    outputs: list[np.ndarray],
+    items: list[Heard],
+    thresholds: Sequence[float],
+    gaps_s: Sequence[float],
+    fps: int,
+) -> tuple[float, float, float]:
+    """Return the best F1 at 50 ms over all recordings together, its threshold and its gap."""
+    n_true = sum(len(item.notes) for item in items)
+    best = (-1.0, thresholds[0], gaps_s[0])
+    for gap_s in gaps_s:
+        peaks = [pick_onsets(output, fps, min(thresholds), gap_s) for output in outputs]
+        for threshold in thresholds:
+            found = [each[each["confidence"] >= threshold] for each in peaks]
+            pairs = zip(items, found, strict=True)
+            n_matched = sum(len(match(item.notes, each, CHOSEN_BY_S)) for item, each in pairs)
+            f1 = float(precision_recall_f1(n_matched, n_true, sum(map(len, found)))[2])
+            best = max(best, (f1, threshold, gap_s), key=lambda each: each[0])  # first of equals
+    return best
+
+
+def _load(
+    paths: CorpusPaths,
+    params: dict[str, Any],
+    name: str,
+    variant: VariantConfig,
+    config: TranscriberConfig,
+) -> tuple[list[Heard], list[Heard], str]:
+    """Return what is trained on, what is validated on, and a hash over both."""
+    recordings = read_index(paths.split("train"), split="train")
+    held_out = read_index(paths.split("eval"), split="validation")
+    labels = read_labels(paths, params, recordings, labels_named(params, name))
+    cache = paths.data / "features"
+    items = load_items(paths.split("train"), recordings, variant, cache)
+    items = [replace(item, notes=table) for item, table in zip(items, labels, strict=True)]
+    validation = load_items(paths.split("eval"), held_out, variant, cache)
+    sha = digest([corpus_hash([*recordings, *held_out]), *map(_table_digest, labels)])
+    return _heard(items, variant, config), _heard(validation, variant, config), sha
+
+
+def _heard(
+    items: list[TrainingItem], variant: VariantConfig, config: TranscriberConfig
+) -> list[Heard]:
+    width_s = config.target_ms / 1000
+    return [
+        Heard(
+            item.features,
+            onset_targets(item.notes, len(item.features), variant.fps, width_s),
+            item.notes,
+        )
+        for item in items
+    ]
+
+
+def _table_digest(table: pd.DataFrame) -> str:
+    return digest(table[["pitch", "onset_s"]].to_csv(float_format="%.6f"))
