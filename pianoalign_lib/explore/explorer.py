@@ -38,11 +38,10 @@ class Explorer(widgets.VBox):
         Of the project.
     """
 
-    piece: Piece
-    player: PlayerWidget | None
-
     def __init__(self, corpus: str = "demo", root: Path | None = None) -> None:
         self._root, known = root, corpora(root)
+        self._piece: Piece | None = None
+        self.player: PlayerWidget | None = None
         first = corpus if corpus in known else known[-1]
         self.corpus = _choice("Corpus", known, first)
         self.recording = _choice("Recording", [])
@@ -60,7 +59,18 @@ class Explorer(widgets.VBox):
         ]  # fmt: skip
         row = widgets.HBox(controls, layout={"flex_flow": "row wrap"})
         super().__init__([row, self.told, self.place, self.worst, self.note, self.errors])
-        self._load_corpus()
+        _soon(self._begin)  # the browser loads what it needs meanwhile
+
+    @property
+    def piece(self) -> Piece:
+        """The recording that is shown, with what is known of it."""
+        if self._piece is None:
+            self._load_corpus()
+        assert self._piece is not None
+        return self._piece
+
+    def _begin(self) -> None:
+        self._try(self._load_corpus)
         for control, act in {
             self.corpus: self._load_corpus, self.recording: self._load_piece,
             self.condition: self._choose_methods, self.method: self._draw,
@@ -82,7 +92,7 @@ class Explorer(widgets.VBox):
     def _load_piece(self) -> None:
         if self.recording.value is None:
             return
-        self.piece = load_piece(self.corpus.value, self.recording.value, self._root)
+        self._piece = load_piece(self.corpus.value, self.recording.value, self._root)
         self.player = None
         _options(self.condition, self.piece.conditions(), "note100")
         self._choose_methods()

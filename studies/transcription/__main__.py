@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     labels.add_argument("--jobs", type=int, default=1, help="processes side by side")
     labels.set_defaults(run=_labels)
     train = steps.add_parser("train", help="train on some labels; goes on after a stop")
-    train.add_argument("--labels", nargs="+", help="default: all, in the order of the plan")
+    train.add_argument("--labels", nargs="+", help="default: all that is planned")
     train.add_argument("--seeds", nargs="+", type=int, help="default: those of params.yaml")
     train.set_defaults(run=_train)
     predict = steps.add_parser("predict", help="transcribe the test recordings by all checkpoints")
@@ -36,7 +36,7 @@ def _labels(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from .plan import TOPIC, labels_named, planned
+    from .plan import TOPIC, labels_named, longer_runs, planned
     from .training import train
 
     paths, params = corpus_of(arguments)
@@ -46,6 +46,9 @@ def _train(arguments: argparse.Namespace) -> None:
     for seed in arguments.seeds or topic(params, TOPIC)["seeds"]:
         for name in names:
             print(train(paths, params, name, seed))
+    if not arguments.labels and not arguments.seeds:
+        for name, seed in longer_runs(params):
+            print(train(paths, params, name, seed, longer=True))
 
 
 def _predict(arguments: argparse.Namespace) -> None:

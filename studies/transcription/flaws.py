@@ -1,4 +1,4 @@
-"""Missing and wrong notes, as in MIDI files from the web."""
+"""Missing and wrong notes, drawn at random: a stand-in for MIDI files from the web."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from pianoalign_lib.scoring.scores import write_scores
 from .flaws import with_flaws
 from .plan import QUALITY, TOPIC, Labels, planned, working_folder
 
-DTW, LOCALIZER = "dtw", "localizer"
+DTW = "dtw"
 Prepare = Callable[[str], Aligner]
 
 
@@ -158,8 +158,9 @@ def labels_of(
         label = given.assign(
             labels=kind.name, onset_s=placement.onset_s, offset_s=placement.ends_s(given)
         )
-        # It says which notes are not there: a user drops them (not all, if it refuses the file).
-        if kind.flawed and kind.method == LOCALIZER and placement.heard.any():
+        # A method may say which notes are not there: a user drops them (not all, if it refuses
+        # the file). Where all notes are known to be there, they stay.
+        if kind.flawed and placement.heard.any():
             label = label[placement.heard]
         parts.append(label[["labels", "pitch", "onset_s", "offset_s", "onset_true_s"]])
     return pd.concat(parts, ignore_index=True)

@@ -12,7 +12,8 @@ from pianoalign_lib.common.labels import condition_label, method_label
 
 TOPIC = "transcription"
 EXACT, KEEP = "exact", "none"  # the condition without errors, the method that changes nothing
-_FLAWED = "_flawed"
+LOCALIZER = "localizer"
+_FLAWED, LONGER = "_flawed", "_longer"
 SCORES, QUALITY = "transcription.csv", "transcription_labels.csv"  # in results/<corpus>
 
 
@@ -49,6 +50,14 @@ class Labels:
         """The same file's labels as they are."""
         return Labels(self.timing, self.flawed, KEEP)
 
+    @property
+    def ideal(self) -> Labels:
+        """What no placing of notes can better: true times, of the same notes.
+
+        Where the times are true and only notes are wrong, nothing wrong at all.
+        """
+        return Labels(EXACT, self.flawed and self.timing != EXACT, KEEP)
+
 
 TRUE = Labels(EXACT, False, KEEP)
 
@@ -80,6 +89,12 @@ def run_name(name: str, seed: int) -> str:
     return f"{name}_seed{seed}"
 
 
+def longer_runs(params: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return labels and seeds that are trained a second time, for longer."""
+    settings = topic(params, TOPIC)["longer"]
+    return [(name, settings["seed"]) for name in settings["labels"]]
+
+
 def midi_label(kind: Labels) -> str:
     """Return what is wrong with the MIDI file, to print."""
     return condition_label(kind.timing) + ", notes missing and wrong" * kind.flawed
@@ -89,7 +104,8 @@ def placed_by(kind: Labels) -> str:
     """Return what placed the notes, to print."""
     if kind.method == KEEP:
         return "true times" if kind.timing == EXACT else "as it is"
-    return method_label(kind.method)
+    heard_before = kind.method == LOCALIZER  # with true labels: its weights were trained on them
+    return method_label(kind.method) + " (has heard them)" * heard_before
 
 
 def checkpoint_folder(paths: CorpusPaths) -> Path:

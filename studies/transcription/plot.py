@@ -12,7 +12,7 @@ from pianoalign_lib.common.config import topic
 from pianoalign_lib.common.figure_style import INK, MUTED, line_style
 from pianoalign_lib.figures.panels import panels
 
-from .plan import TOPIC, TRUE, Labels, midi_label, placed_by, planned
+from .plan import TOPIC, Labels, midi_label, placed_by, planned
 from .summary import SET_LABELS, SETS, Summary
 
 SHOWN_MS = (50, 10)  # filled and hollow markers
@@ -21,8 +21,8 @@ SHOWN_MS = (50, 10)  # filled and hollow markers
 def figure_transcription(summary: Summary, params: dict[str, Any]) -> tuple[Figure, pd.DataFrame]:
     """Draw F1 of onsets by method: a column of panels per kind of MIDI, a row per test set.
 
-    Lines are trainings on true labels. Data: recordings, labels, tolerance_ms, f1, lo, hi (in
-    percent); trainings that were not run are left out.
+    Lines are trainings on true times of the same notes. Data: recordings, labels, tolerance_ms, f1,
+    lo, hi (in percent); trainings that were not run are left out.
     """
     settings = topic(params, TOPIC)
     data = _data(summary, params)
@@ -62,11 +62,12 @@ def _data(summary: Summary, params: dict[str, Any]) -> pd.DataFrame:
 
 
 def _draw(axes: Axes, data: pd.DataFrame, kinds: list[Labels]) -> None:
-    """Draw the methods as rows, and the true labels as lines."""
+    """Draw the methods as rows, and true times as lines."""
     for ms, dashes in zip(SHOWN_MS, ("-", (0, (4, 3))), strict=True):
         part = data[data["tolerance_ms"] == ms].set_index("labels")
-        if TRUE.name in part.index:
-            axes.axvline(float(part["f1"][TRUE.name]), color=INK, linewidth=1, linestyle=dashes)
+        if kinds[0].ideal.name in part.index:
+            ideal = float(part["f1"][kinds[0].ideal.name])
+            axes.axvline(ideal, color=INK, linewidth=1, linestyle=dashes)
         for height, kind in enumerate(kinds):
             if kind.name in part.index:
                 row = part.loc[kind.name]
@@ -92,5 +93,5 @@ def _legend(axes: Axes) -> tuple[list[Any], list[str]]:
     for ms, face, dashes in zip(SHOWN_MS, (MUTED, "white"), ("-", (0, (4, 3))), strict=True):
         handles += axes.plot([], [], "o", color=MUTED, markerfacecolor=face)
         handles.append(axes.axvline(-1, color=INK, linewidth=1, linestyle=dashes))
-        labels += [f"within {ms:g} ms", f"true labels, {ms:g} ms"]
+        labels += [f"within {ms:g} ms", f"true times, {ms:g} ms"]
     return handles, labels

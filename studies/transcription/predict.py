@@ -21,13 +21,13 @@ from pianoalign_lib.crnn.excerpts import load_items
 from .network import load_transcriber, posterior
 from .onsets import pick_onsets
 from .plan import TOPIC, checkpoint_folder, prediction_folder
-from .predictions import HEADER, pack
+from .predictions import MADE_BY, MADE_OF, made_of, pack, stamp
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any]) -> list[Path]:
     """Transcribe the test recordings by every checkpoint there is; return the files' paths.
 
-    A file that was made by the very checkpoint is left as it is.
+    A file that was made by the very checkpoint, of the very recordings, is left as it is.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def predict(paths: CorpusPaths, params: dict[str, Any]) -> list[Path]:
     files = []
     for checkpoint in progress(checkpoints, label="transcribe"):
         path = prediction_folder(paths) / f"{checkpoint.stem}.parquet"
-        sha = sha256_file(checkpoint)
-        if _made_by(path) != sha:
-            _write(path, transcribed(checkpoint, features, variant.fps), sha)
+        made = {MADE_BY: sha256_file(checkpoint), MADE_OF: made_of(tested)}
+        if stamp(path) != made:
+            _write(path, transcribed(checkpoint, features, variant.fps), made)
         files.append(path)
     return files
 
@@ -70,17 +70,9 @@ def transcribed(checkpoint: Path, features: dict[str, np.ndarray], fps: int) -> 
     return pd.concat(found, ignore_index=True)[["recording", "pitch", "onset_s"]]
 
 
-def _made_by(path: Path) -> str:
-    """Return the SHA-256 of the checkpoint behind a file; empty if it is none of this version."""
-    try:
-        return (pq.read_schema(path).metadata or {}).get(HEADER, b"").decode()
-    except (OSError, pa.ArrowInvalid):
-        return ""
-
-
-def _write(path: Path, notes: pd.DataFrame, sha: str) -> None:
+def _write(path: Path, notes: pd.DataFrame, made: dict[bytes, str]) -> None:
     table = pa.Table.from_pandas(pack(notes), preserve_index=False)
-    table = table.replace_schema_metadata({HEADER: sha})
+    table = table.replace_schema_metadata(made)
     encoding = {name: "DELTA_BINARY_PACKED" for name in ("onset", "pitch")}
     with atomic_path(path) as temporary:
         pq.write_table(

@@ -7,12 +7,32 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from pianoalign_lib.common.config import digest
 from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import sha256_file
+from pianoalign_lib.corpora.recordings import Recording, corpus_hash
 
-HEADER = b"checkpoint_sha256"  # in a file's metadata
+# In a file's metadata: what made it, and of what.
+MADE_BY, MADE_OF = b"checkpoint_sha256", b"recordings_sha256"
 _UNIT_S = 1e-4  # mir_eval rounds to it, too
 _NAME = re.compile(r"(?P<labels>.+)_seed(?P<seed>\d+)")
+
+
+def made_of(recordings: list[Recording]) -> str:
+    """Return a hash of recordings and of the code that finds onsets in a network's output."""
+    return digest([corpus_hash(recordings), sha256_file(Path(__file__).with_name("onsets.py"))])
+
+
+def stamp(path: Path) -> dict[bytes, str]:
+    """Return what the file says it was made by and of; nothing if it is none of this version."""
+    try:
+        found = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return {}
+    return {key: found[key].decode() for key in (MADE_BY, MADE_OF) if key in found}
 
 
 def pack(notes: pd.DataFrame) -> pd.DataFrame:

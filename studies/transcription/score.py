@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, topic
+from pianoalign_lib.common.errors import CorpusError
+from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.corpora.recordings import Recording, load_notes, read_index
 from pianoalign_lib.scoring.scores import write_scores
 
 from .matching import match
-from .plan import SCORES, TOPIC, prediction_folder
-from .predictions import read_predictions
+from .plan import SCORES, TOPIC, checkpoint_folder, prediction_folder
+from .predictions import MADE_BY, MADE_OF, made_of, read_predictions, stamp
 
 KEYS = ["labels", "seed", "test_set", "recording", "performance", "calibrated"]
 
@@ -25,7 +27,8 @@ def write_transcription(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     Raises
     ------
     CorpusError
-        If the test recordings are missing, or predictions are corrupt.
+        If the test recordings are missing, or predictions are corrupt, of other recordings, or of
+        another checkpoint than the one that is here.
     """
     settings = topic(params, TOPIC)
     tolerances_ms = settings["tolerances_ms"]
@@ -36,6 +39,7 @@ def write_transcription(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     true = {item.recording: load_notes(folder, item) for item in tested}
     rows: list[dict[str, Any]] = []
     for path in sorted(prediction_folder(paths).glob("*.parquet")):
+        _check(path, paths, made_of(tested))
         labels, seed, notes = read_predictions(path)
         for item in tested:
             found = notes[notes["recording"] == item.recording].reset_index(drop=True)
@@ -46,6 +50,19 @@ def write_transcription(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     path = paths.results / SCORES
     write_scores(path, pd.DataFrame(rows, columns=columns))
     return path
+
+
+def _check(path: Path, paths: CorpusPaths, recordings_sha256: str) -> None:
+    """Refuse predictions of other recordings, or of another checkpoint; it need not be here."""
+    made, checkpoint = stamp(path), checkpoint_folder(paths) / f"{path.stem}.safetensors"
+    stale = made.get(MADE_OF) != recordings_sha256
+    if checkpoint.is_file():
+        stale |= made.get(MADE_BY) != sha256_file(checkpoint)
+    if stale:
+        raise CorpusError(
+            f"{path}: corrupt, or made by another checkpoint or of other recordings; run "
+            "'python -m studies.transcription predict'"
+        )
 
 
 def scores(

@@ -1,8 +1,8 @@
 """Train the transcriber on one kind of labels: many small updates, resumable at every epoch.
 
 It is trained, and goes on after a stop, as the paper's network is; what it is given and how it is
-measured is its own. Validation has true labels, whatever the training's: epoch and threshold are
-the best there, so that no kind of labels is at a disadvantage.
+measured is its own. Validation has true labels, whatever the training's: the epoch is that of the
+least loss there, threshold and gap are those of the best F1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ from .labels import read_labels
 from .matching import match, precision_recall_f1
 from .network import Transcriber, TranscriberInfo, posterior, save_transcriber
 from .onsets import onset_targets, pick_onsets
-from .plan import TOPIC, checkpoint_folder, labels_named, run_name, working_folder
+from .plan import (
+    LONGER,
+    TOPIC,
+    checkpoint_folder,
+    labels_named,
+    run_name,
+    working_folder,
+)
 
 CHOSEN_BY_S = 0.050  # the tolerance of the F1 that chooses the threshold
 
@@ -57,20 +64,28 @@ class Heard:
     notes: pd.DataFrame  # what the target is made of
 
 
-def transcriber_config(params: dict[str, Any], seed: int) -> TranscriberConfig:
+def transcriber_config(
+    params: dict[str, Any], seed: int, longer: bool = False
+) -> TranscriberConfig:
     """Return the settings of one training; a missing or unknown one is a `ConfigError`."""
     settings = topic(params, TOPIC)
     try:
         own = {key: settings[key] for key in ("recurrent_width", "target_ms", "positive_weight")}
-        return TranscriberConfig(seed=seed, note_ms=0.0, **settings["training"], **own)
+        own |= settings["training"]
+        if longer:
+            own |= {key: settings["longer"]["epochs"] for key in ("epochs", "patience")}
+        return TranscriberConfig(seed=seed, note_ms=0.0, **own)
     except (KeyError, TypeError) as error:
         raise ConfigError(f"params.yaml: transcription: {error}") from error
 
 
-def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> Path:
+def train(
+    paths: CorpusPaths, params: dict[str, Any], name: str, seed: int, longer: bool = False
+) -> Path:
     """Train on the labels of that name; write weights and log, return the path of the weights.
 
-    A finished training is only written again, which takes seconds.
+    A finished training is only written again, which takes seconds. One that is `longer` has a file
+    of its own.
 
     Raises
     ------
@@ -80,18 +95,18 @@ def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> P
         If recordings or labels are missing, or the loss is no number.
     """
     torch.set_num_threads(1)
-    config, settings = transcriber_config(params, seed), topic(params, TOPIC)
-    run = run_name(name, seed)
+    config, settings = transcriber_config(params, seed, longer), topic(params, TOPIC)
+    run = run_name(name + LONGER * longer, seed)
     variant = VariantConfig(name=run, **topic(params, "crnn"))
     items, validation, sha = _load(paths, params, name, variant, config)
-    state = TranscriberState(variant, config, sha, settings["thresholds"])
+    gaps_s = [gap_ms / 1000 for gap_ms in settings["gaps_ms"]]
+    state = TranscriberState(variant, config, sha, settings["thresholds"], min(gaps_s))
     resume = working_folder(paths) / "resume" / f"{run}-{state.key}.pt"
     state.load(resume)
     while not state.finished:
         state.run_epoch(items, validation)
         state.save(resume)
     model = state.best_model()
-    gaps_s = [gap_ms / 1000 for gap_ms in settings["gaps_ms"]]
     outputs = [posterior(model, item.features) for item in validation]
     _, threshold, gap_s = best_decoding(
         outputs, validation, settings["thresholds"], gaps_s, variant.fps
@@ -117,9 +132,10 @@ class TranscriberState(TrainingState):
         config: TranscriberConfig,
         corpus_sha: str,
         thresholds: Sequence[float],
+        least_gap_s: float,
     ) -> None:
         self.positive_weight = config.positive_weight
-        self._thresholds = thresholds
+        self._thresholds, self._least_gap_s = thresholds, least_gap_s
         super().__init__(variant, config, corpus_sha)
 
     def network(self) -> Transcriber:
@@ -141,7 +157,7 @@ class TranscriberState(TrainingState):
             float(binary_cross_entropy(torch.from_numpy(output), torch.from_numpy(item.target)))
             for output, item in zip(outputs, validation, strict=True)
         ]
-        gaps_s = [CHOSEN_BY_S]
+        gaps_s = [self._least_gap_s]
         f1, *_ = best_decoding(outputs, validation, self._thresholds, gaps_s, self.variant.fps)
         return float(np.mean(losses)), "val_f1_50ms", f1
 

@@ -2,6 +2,7 @@
 
 ``python -m training.joint crnn``: the demo corpus's network on ``demo`` and ``strings``, to
 ``checkpoints/joint``. ``python -m training.joint localizer``: the released localizer trained
-further on what it was trained on and ``strings``, to ``checkpoints/localizer/joint.onnx``. Topic
-``joint`` of ``params.yaml`` has what differs. The parts ``train`` must have been rendered.
+further on ``strings`` and on piano recordings that it knows (not those of ``asap``), to
+``checkpoints/localizer/joint.onnx``. Topic ``joint`` of ``params.yaml`` has what differs. The parts
+``train`` must have been rendered.
 """
