@@ -249,6 +249,31 @@ def test_what_is_not_here_keeps_the_numbers_of_the_file(measured, monkeypatch):
     pd.testing.assert_frame_equal(after, before, check_dtype=False, atol=1e-6)
 
 
+def test_the_cost_for_the_piano_is_the_paired_difference(tmp_path):
+    error_s = {"localizer": [0.001] * 8 + [0.030] * 2, "localizer_joint": [0.001] * 6 + [0.030] * 4}
+    frames = {
+        name: pd.DataFrame({
+            "test_set": "test", "recording": ["a"] * 5 + ["b"] * 5,
+            "performance": ["a"] * 5 + ["b"] * 5, "method": name, "condition": "note100",
+            "note_id": [*range(5), *range(5)], "pitch": 60, "velocity": 64,
+            "onset_true_s": np.arange(10.0), "onset_in_s": np.arange(10.0),
+            "onset_s": np.arange(10.0) + error, "offset_s": np.arange(10.0) + 0.5,
+            "confidence": 1.0, "placed": True,
+        })
+        for name, error in error_s.items()
+    }  # fmt: skip
+    before = tmp_path / "localizer.parquet"
+    bootstrap = {"samples": 50, "seed": 1}
+    with pytest.raises(CorpusError, match="measure 'localizer' on demo"):
+        measure.piano_cost(frames["localizer_joint"], before, bootstrap)
+    frames["localizer"].to_parquet(before)
+    cost = measure.piano_cost(frames["localizer_joint"], before, bootstrap)
+    raw = cost[~cost["calibrated"]].iloc[0]
+    assert raw["cost_10ms"] == pytest.approx(0.2)
+    # One recording lost two of five notes, the other none: no draw costs less or more than these.
+    assert (raw["cost_10ms_lo"], raw["cost_10ms_hi"]) == pytest.approx((0.0, 0.4))
+
+
 def test_tables_show_what_ran_and_say_why_the_rest_did_not(measured):
     root, _ = measured
     found = pd.read_csv(corpus_paths("demo", root).results / names.FILE)

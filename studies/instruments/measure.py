@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.config import CorpusPaths, topic
-from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.common.errors import CorpusError, InputError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import (
@@ -35,14 +35,16 @@ from pianoalign_lib.crnn.inference import use_one_thread
 from pianoalign_lib.io.placement import NOT_HEARD, Placement, placed
 from pianoalign_lib.methods.placing import prepare, prepare_localizer
 from pianoalign_lib.methods.predict import prediction_rows
-from pianoalign_lib.scoring.metrics import evaluate
+from pianoalign_lib.scoring.comparison import compare_scores
+from pianoalign_lib.scoring.metrics import evaluate, evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
 
-from .names import ALL, CONDITIONS, CORPORA, CORPUS, FILE, METHODS, PIANO, TOLERANCES_MS
+from .names import ALL, ALONE, CONDITIONS, CORPORA, CORPUS, FILE, METHODS, PIANO, TOLERANCES_MS
 
 log = logging.getLogger(__name__)
 AFTER = {"hybrid": "dtw", "basic_pitch": "cqt_dtw"}  # what warps the notes before
 KEYS = ["corpus", "method"]
+COSTED = ["test_set", "condition", "calibrated"]
 Aligner = Callable[[pd.DataFrame], Placement]
 
 
@@ -89,6 +91,9 @@ def run_instruments(
             if corpus == CORPUS:
                 frame = pd.concat([frame, frame.assign(test_set=ALL)], ignore_index=True)
             rows = evaluate(frame, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
+            if corpus == PIANO and method in ALONE:
+                before = kept.with_name(f"{ALONE[method]}.parquet")
+                rows = rows.merge(piano_cost(frame, before, bootstrap), on=COSTED)
             if method == "none":
                 rows = rows.merge(sound_after_label(frame), on="test_set")
                 rows = rows.assign(recordings_sha256=corpus_hash(recordings))
@@ -161,6 +166,37 @@ def place_all(
         rows = prediction_rows(recording, method, condition, notes, loose, given, found)
         parts.append(rows.assign(latency_s=latency_s))
     return pd.concat(parts, ignore_index=True)
+
+
+def piano_cost(frame: pd.DataFrame, before: Path, bootstrap: dict[str, int]) -> pd.DataFrame:
+    """Return how much less a method places within 10 ms than the one trained on the piano only.
+
+    Parameters
+    ----------
+    frame
+        What the method says.
+    before
+        File of what the other one says of the same recordings.
+
+    Returns
+    -------
+    DataFrame
+        test_set, condition, calibrated and cost_10ms with cost_10ms_lo and cost_10ms_hi, shares;
+        the interval is paired.
+    """
+    if not before.is_file():
+        raise CorpusError(f"{before}: not found; measure '{before.stem}' on {PIANO}, too")
+    alone, both = before.stem, frame["method"].iloc[0]
+    pair = pd.concat([pd.read_parquet(before), frame], ignore_index=True)
+    _, each = evaluate_all(pair, TOLERANCES_MS, bootstrap["samples"], bootstrap["seed"])
+    rows = []
+    settings: dict[str, Any] = dict(bootstrap)
+    for row in each[COSTED].drop_duplicates().to_dict("records"):
+        settings |= {"test_set": row["test_set"], "calibrated": row["calibrated"]}
+        found = compare_scores(each, alone, both, row["condition"], 10, **settings)
+        cost = {"cost_10ms": found.difference, "cost_10ms_lo": found.lo, "cost_10ms_hi": found.hi}
+        rows.append(row | cost)
+    return pd.DataFrame(rows)
 
 
 def sound_after_label(frame: pd.DataFrame) -> pd.DataFrame:

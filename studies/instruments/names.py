@@ -13,6 +13,7 @@ ALL = "all"  # the test sets of `strings` together
 TOLERANCES_MS = (10, 25, 50)
 CONDITIONS = ("note100", "drift10")
 JOINT = ("crnn_joint", "localizer_joint")  # trained on piano and `strings`
+ALONE = {name: name.removesuffix("_joint") for name in JOINT}  # trained on the piano only
 METHODS = ("none", "dtw", "crnn", "hybrid", "basic_pitch", "localizer", *JOINT)
 OF_PIANO = ("none", "crnn", "localizer", *JOINT)
 CORPORA = {CORPUS: METHODS, OTHERS: METHODS, PIANO: OF_PIANO}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -29,6 +30,8 @@ _INTERVALS = (
     "over training runs."
 )
 _JOINT = (
+    "Cost: how many notes fewer of a hundred are within 10 ms, calibrated, than of the same method "
+    "trained on the piano only; below zero, more. Its interval is paired. "
     "The localizer trained on piano and strings is the released one after more updates on the "
     "piano and on strings: what it gains or costs is not that of the strings alone."
 )
@@ -74,7 +77,7 @@ def table10c_piano_cost(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
     caption = "Table 10c. What training on other instruments costs on the unseen piano of demo"
     names, keys = {"test": "demo, unseen Steinway"}, [("test", method) for method in OF_PIANO]
     own = [_CALIBRATED, _INTERVALS, _JOINT]
-    return _table("table10c_piano_cost", caption, found, PIANO, keys, names, [*own, *notes])
+    return _table("table10c_piano_cost", caption, found, PIANO, keys, names, [*own, *notes], True)
 
 
 def scores_of(found: pd.DataFrame, corpus: str) -> Scores:
@@ -95,6 +98,7 @@ def _table(
     keys: Sequence[tuple[str, str]],
     names: dict[str, str],
     notes: Sequence[str],
+    cost: bool = False,
 ) -> Table:
     scores = scores_of(found, corpus)
     columns = [Column("test_set", "Recordings"), Column("method", "Method"), *SIZE]
@@ -108,6 +112,9 @@ def _table(
                 for ms in TOLERANCES_MS
             ]
         columns.append(Column(f"{condition}_bias_ms", "Median error (ms)", group))
+        if cost:
+            header = "Cost at 10 ms, calibrated (points)"
+            columns.append(Column(f"{condition}_cost", header, group, interval=True))
     for test_set, method in keys:
         row: list[Cell] = [Name(test_set, names[test_set]), Name(method, label(method))]
         row += size_cells(scores.find(test_set, method, CONDITIONS[0]))
@@ -116,6 +123,8 @@ def _table(
                 row += _accuracies(scores.find(test_set, method, condition, calibrated))
             raw = scores.find(test_set, method, condition)
             row.append(cell_of(raw, lambda each: Number(1000 * each["bias_s"], 1)))
+            if cost:
+                row.append(_cost(scores.find(test_set, method, condition, True)))
         rows.append(row)
     return Table(name, caption, columns, rows, [note for note in notes if note])
 
@@ -129,6 +138,13 @@ def _accuracies(row: dict | Missing) -> list[Cell]:
         Percent(row[name], *(row[each] for each in pair))
         for name, pair in zip(shares, bounds, strict=True)
     ]
+
+
+def _cost(row: dict | Missing) -> Cell:
+    if isinstance(row, Missing):
+        return row
+    cost = [row.get(f"cost_10ms{bound}", math.nan) for bound in ("", "_lo", "_hi")]
+    return "" if math.isnan(cost[0]) else Percent(*cost)
 
 
 def _which(found: pd.DataFrame, corpus: str) -> str:
