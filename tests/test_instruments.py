@@ -216,7 +216,7 @@ def measured(toy_project, monkeypatch) -> tuple[Path, pd.DataFrame]:
     held_out = [("h0", "test", "harp"), ("h1", "test", "harp"), ("b0", "test", "bowed")]
     write_toy_part(corpus_paths("strings", root).split("eval"), held_out)
     monkeypatch.setattr(measure, "find_spec", lambda _name: None)
-    methods = ("none", "basic_pitch", "localizer", "localizer_joint")
+    methods = ("none", "basic_pitch", "localizer", "crnn_joint")
     return root, measure.run_instruments(root, load_params(root), ["strings"], methods)
 
 
@@ -236,7 +236,7 @@ def test_every_instrument_is_scored_alone_and_all_together(measured):
     assert raw.loc[("harp", "none", "note100"), "acc_10ms"] < 0.3
     assert abs(raw.loc[("harp", "none", "note100"), "sound_median_s"]) < 0.005
     reasons = rows[rows["condition"].isna()].set_index("method")["not_run"]
-    assert "make peers" in reasons["basic_pitch"] and "not trained" in reasons["localizer_joint"]
+    assert "make peers" in reasons["basic_pitch"] and "not trained" in reasons["crnn_joint"]
 
 
 def test_what_is_not_here_keeps_the_numbers_of_the_file(measured, monkeypatch):
@@ -283,7 +283,7 @@ def test_tables_show_what_ran_and_say_why_the_rest_did_not(measured):
     (raw,) = wanted[wanted["calibrated"].astype(str) == "False"].to_dict("records")
     cell = shown.loc[("harp", "localizer")]
     assert float(cell["drift10_10ms"]) == pytest.approx(100 * raw["acc_10ms"], abs=0.01)
-    assert "not trained" in shown.loc[("harp", "localizer_joint"), "n_recordings"]
+    assert "not trained" in shown.loc[("harp", "crnn_joint"), "n_recordings"]
     assert "no results of DTW" in shown.loc[("harp", "dtw"), "n_recordings"]
     real = table.table10b_real_instruments(found)
     assert set(real.frame()["n_notes"].str[:7]) == {"not run"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,11 +28,14 @@ from benchmarks.field.table import (
     read_paired,
     scores_of,
 )
-from pianoalign_lib.common.config import project_root
+from pianoalign_lib.common.config import corpus_paths, load_params, project_root
 from pianoalign_lib.common.files import write_text
+from pianoalign_lib.common.labels import condition_label
 from pianoalign_lib.scoring.scores import Missing, Scores, read_scores
 from studies.instruments import names
 from studies.instruments.table import scores_of as instrument_scores
+from studies.transcription import plan
+from studies.transcription.summary import SET_LABELS, SETS, Summary, read_transcription
 
 # Corpus and test set of each column, and its header.
 WHOLE = {
@@ -206,6 +210,27 @@ def _real(scores: Scores) -> str:
     return "\n".join(lines).replace("error -", "error −") + "\n"
 
 
+def transcription_table(root: Path) -> str:
+    """Return F1 of onsets by training labels, within 50 ms and, calibrated, within 10 ms."""
+    paths, params = corpus_paths("maps", root), load_params(root, "maps")
+    bootstrap = params["evaluation"]["bootstrap"]
+    summary = Summary(read_transcription(paths.results), **bootstrap)
+    kinds = [kind for kind in plan.planned(params) if not kind.flawed]
+    timings = [kind for kind in kinds if kind.method == plan.KEEP and kind != plan.TRUE]
+    places = [(where, timing.timing) for where in SETS for timing in timings]
+    rows = [["", *(f"{SET_LABELS[at]}:<br>{condition_label(timing)}" for at, timing in places)]]
+    for kind in [plan.TRUE, *(kind for kind in kinds if kind.timing == timings[0].timing)]:
+        named = [kind if kind == plan.TRUE else replace(kind, timing=name) for _, name in places]
+        cells = [_f1(summary, each, at) for each, (at, _) in zip(named, places, strict=True)]
+        rows.append([plan.placed_by(kind), *cells])
+    return _table(rows)
+
+
+def _f1(summary: Summary, kind: plan.Labels, where: str) -> str:
+    found = summary.f1(kind, where, 50), summary.f1(kind, where, 10, calibrated=True)
+    return " / ".join(f"{100 * each.value:.1f}" for each in found if each) or "not run"
+
+
 def _shares(row: dict | Missing) -> str:
     if isinstance(row, Missing):
         return row.label
@@ -285,6 +310,7 @@ def tables(root: Path) -> dict[str, str]:
         "tools": tools_table(root),
         "measured": measured_table(root),
         "instruments": instruments_table(root),
+        "transcription": transcription_table(root),
     }
 
 

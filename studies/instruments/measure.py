@@ -33,6 +33,7 @@ from pianoalign_lib.corpora.sounding import note_latency
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
 from pianoalign_lib.io.placement import NOT_HEARD, Placement, placed
+from pianoalign_lib.localizer.runner import WEIGHTS
 from pianoalign_lib.methods.placing import prepare, prepare_localizer
 from pianoalign_lib.methods.predict import prediction_rows
 from pianoalign_lib.scoring.comparison import compare_scores
@@ -109,7 +110,7 @@ def not_run(root: Path, method: str) -> str:
         return "basic-pitch is not installed ('make peers')"
     weights = {
         "crnn_joint": root / "checkpoints" / "joint" / "crnn.safetensors",
-        "localizer_joint": root / "checkpoints" / "localizer" / "joint.onnx",
+        "localizer_joint": WEIGHTS / "localizer_joint.onnx",
     }
     if method in weights and not weights[method].is_file():
         return "not trained: python -m training.joint"
@@ -136,7 +137,7 @@ def _aligner(root: Path, params: dict[str, Any], method: str, audio: np.ndarray)
 
         return basic_pitch.prepare(audio)
     if method == "localizer_joint":
-        return prepare_localizer(audio, "joint", root / "checkpoints" / "localizer")
+        return prepare_localizer(audio, method)
     if method == "crnn_joint":
         return prepare("crnn_of_joint", audio, CorpusPaths(root, PIANO), params)
     return prepare(method, audio, CorpusPaths(root, PIANO), params)

@@ -2,7 +2,7 @@
 
 ``python -m training.joint crnn``: the demo corpus's network on ``demo`` and ``strings``, to
 ``checkpoints/joint``. ``python -m training.joint localizer``: the released localizer trained
-further on ``strings`` and on piano recordings that it knows (not those of ``asap``), to
-``checkpoints/localizer/joint.onnx``. Topic ``joint`` of ``params.yaml`` has what differs. The parts
+further on ``strings`` and on piano recordings that it knows (not those of ``asap``), shipped in
+the package as ``localizer_joint``. Topic ``joint`` of ``params.yaml`` has what differs. The parts
 ``train`` must have been rendered.
 """

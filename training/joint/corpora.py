@@ -10,7 +10,7 @@ from pianoalign_lib.corpora.recordings import audio_path, notes_path, read_index
 from studies.instruments.names import CORPUS, PIANO
 
 JOINT = "joint"  # the corpus, its topic and its folder of checkpoints
-VARIANT = "joint"  # of the localizer
+VARIANT = "localizer_joint"
 PARTS = {"train": "train", "eval": "validation"}  # folders, and the split that is taken of each
 
 
@@ -39,12 +39,12 @@ def join_corpora(root: Path) -> None:
 def joint_params(params: dict[str, Any]) -> dict[str, Any]:
     """Return all parameters, with what topic ``joint`` says of the localizer laid over its topic.
 
-    The validation recordings of `strings` count, too.
+    It has recordings of its own list only; the validation recordings of `strings` count, too.
     """
     settings, own = topic(params, "localizer"), topic(params, JOINT)["localizer"]
     kept_aside = settings["validation"]
     merged = {
-        "copies": settings["copies"] | own["copies"],
+        "copies": own["copies"],
         "share": own["share"],
         "validation": kept_aside | {"corpora": [*kept_aside["corpora"], CORPUS]},
         "variants": {VARIANT: own["variant"]},

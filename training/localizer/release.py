@@ -33,7 +33,7 @@ from .training import run_path, training_run
 
 TOLERANCE_S = 0.010
 CONDITION = Condition("note100", note_ms=100)
-SHIPPED = (DEFAULT, "localizer_1", "localizer_best")  # in the package
+SHIPPED = (DEFAULT, "localizer_1", "localizer_best", "localizer_joint")  # in the package
 
 
 def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
