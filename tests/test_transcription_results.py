@@ -89,6 +89,14 @@ def test_a_toy_training_learns_stops_and_goes_on_to_the_same_bytes(project, monk
         load_transcriber(path)
 
 
+def test_a_longer_training_differs_in_what_params_yaml_says():
+    params = load_params()
+    short, longer = (training.transcriber_config(params, 1, each) for each in (False, True))
+    changed = {key for key, value in vars(short).items() if vars(longer)[key] != value}
+    assert changed == set(params["transcription"]["longer"]["training"])
+    assert longer.epochs > short.epochs
+
+
 def test_predictions_are_stored_once_per_checkpoint_and_scored(project):
     params = load_params()
     with pytest.raises(CheckpointError, match="train"):

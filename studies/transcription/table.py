@@ -145,7 +145,8 @@ def _longer_notes(summary: Summary, params: dict[str, Any]) -> list[str]:
             parts.append(f"{midi_label(kind)}: {', '.join(texts)}")
     epochs = topic(params, TOPIC)["training"]["epochs"]
     return [
-        f"Trained for {longer['epochs']} epochs instead of {epochs}, labels as they are, seed "
+        f"Trained for {longer['training']['epochs']} epochs instead of {epochs}, at a learning "
+        f"rate of {longer['training']['learning_rate']:g}, labels as they are, seed "
         f"{longer['seed']}: F1 at 50 ms of {'; '.join(parts)}."
     ] * bool(parts)
 

@@ -73,7 +73,7 @@ def transcriber_config(
         own = {key: settings[key] for key in ("recurrent_width", "target_ms", "positive_weight")}
         own |= settings["training"]
         if longer:
-            own |= {key: settings["longer"]["epochs"] for key in ("epochs", "patience")}
+            own |= settings["longer"]["training"]
         return TranscriberConfig(seed=seed, note_ms=0.0, **own)
     except (KeyError, TypeError) as error:
         raise ConfigError(f"params.yaml: transcription: {error}") from error
