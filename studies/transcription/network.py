@@ -105,4 +105,5 @@ def load_transcriber(path: Path) -> tuple[Transcriber, TranscriberInfo]:
         raise CheckpointError(
             f"{path}: missing or no transcriber ({reason}); restore it from git or train it"
         ) from error
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     return model.eval(), info
