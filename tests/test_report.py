@@ -233,7 +233,7 @@ def test_some_results_belong_to_one_corpus() -> None:
     assert set(every.notebooks) - set(maps.notebooks) == {"10_other_instruments"}
     assert maps.tables == {n: entry for n, entry in every.tables.items() if n not in of_demo}
     assert maps.figures == every.figures
-    assert set(every.figures) - set(FIGURES) == {"figure_latency"}
+    assert set(every.figures) - set(FIGURES) == {"figure_latency", "figure_transcription"}
     assert "sensitivity" in maps.tables and "sensitivity" not in TABLES
 
 
