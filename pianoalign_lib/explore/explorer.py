@@ -42,8 +42,7 @@ class Explorer(widgets.VBox):
         self._root, known = root, corpora(root)
         self._piece: Piece | None = None
         self.player: PlayerWidget | None = None
-        first = corpus if corpus in known else known[-1]
-        self.corpus = _choice("Corpus", known, first)
+        self.corpus = _choice("Corpus", known, corpus if corpus in known else known[-1])
         self.recording = _choice("Recording", [])
         self.condition = _choice("Condition", [])
         self.method = _choice("Method", [])
@@ -70,7 +69,8 @@ class Explorer(widgets.VBox):
         return self._piece
 
     def _begin(self) -> None:
-        self._try(self._load_corpus)
+        if self._piece is None:  # the next cell may have asked for it already
+            self._try(self._load_corpus)
         for control, act in {
             self.corpus: self._load_corpus, self.recording: self._load_piece,
             self.condition: self._choose_methods, self.method: self._draw,

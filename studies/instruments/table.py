@@ -77,7 +77,9 @@ def table10c_piano_cost(found: pd.DataFrame, *, notes: Sequence[str] = ()) -> Ta
     caption = "Table 10c. What training on other instruments costs on the unseen piano of demo"
     names, keys = {"test": "demo, unseen Steinway"}, [("test", method) for method in OF_PIANO]
     own = [_CALIBRATED, _INTERVALS, _JOINT]
-    return _table("table10c_piano_cost", caption, found, PIANO, keys, names, [*own, *notes], True)
+    return _table(
+        "table10c_piano_cost", caption, found, PIANO, keys, names, [*own, *notes], cost=True
+    )
 
 
 def scores_of(found: pd.DataFrame, corpus: str) -> Scores:

@@ -15,13 +15,12 @@ from pianoalign_lib.common.config import CorpusPaths, VariantConfig, topic
 from pianoalign_lib.common.errors import CheckpointError
 from pianoalign_lib.common.files import atomic_path, sha256_file
 from pianoalign_lib.common.progress import progress
-from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.crnn.excerpts import load_items
 
 from .network import load_transcriber, posterior
 from .onsets import pick_onsets
-from .plan import TOPIC, checkpoint_folder, prediction_folder
-from .predictions import MADE_BY, MADE_OF, made_of, pack, stamp
+from .plan import checkpoint_folder, prediction_folder
+from .predictions import MADE_BY, MADE_OF, made_of, pack, stamp, tested_recordings
 
 
 def predict(paths: CorpusPaths, params: dict[str, Any]) -> list[Path]:
@@ -43,17 +42,15 @@ def predict(paths: CorpusPaths, params: dict[str, Any]) -> list[Path]:
         raise CheckpointError(
             f"{folder}: no checkpoint; run 'python -m studies.transcription train'"
         )
-    sets = topic(params, TOPIC)["test_sets"]
-    tested = [
-        item for item in read_index(paths.split("eval"), split="test") if item.test_set in sets
-    ]
+    tested = tested_recordings(paths, params)
+    recordings_sha256 = made_of(tested)
     variant = VariantConfig(name="features", **topic(params, "crnn"))
     items = load_items(paths.split("eval"), tested, variant, paths.data / "features")
     features = {item.recording.recording: item.features for item in items}
     files = []
     for checkpoint in progress(checkpoints, label="transcribe"):
         path = prediction_folder(paths) / f"{checkpoint.stem}.parquet"
-        made = {MADE_BY: sha256_file(checkpoint), MADE_OF: made_of(tested)}
+        made = {MADE_BY: sha256_file(checkpoint), MADE_OF: recordings_sha256}
         if stamp(path) != made:
             _write(path, transcribed(checkpoint, features, variant.fps), made)
         files.append(path)

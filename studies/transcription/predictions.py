@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pianoalign_lib.common.config import digest
+from pianoalign_lib.common.config import CorpusPaths, digest, topic
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora.recordings import Recording, corpus_hash
+from pianoalign_lib.corpora.recordings import Recording, corpus_hash, read_index
+
+from .plan import TOPIC
 
 # In a file's metadata: what made it, and of what.
 MADE_BY, MADE_OF = b"checkpoint_sha256", b"recordings_sha256"
 _UNIT_S = 1e-4  # mir_eval rounds to it, too
 _NAME = re.compile(r"(?P<labels>.+)_seed(?P<seed>\d+)")
+
+
+def tested_recordings(paths: CorpusPaths, params: dict[str, Any]) -> list[Recording]:
+    """Return what the transcribers are tested on; without it, a `CorpusError`."""
+    sets = topic(params, TOPIC)["test_sets"]
+    index = read_index(paths.split("eval"), split="test")
+    return [item for item in index if item.test_set in sets]
 
 
 def made_of(recordings: list[Recording]) -> str:

@@ -11,12 +11,19 @@ import pandas as pd
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import sha256_file
-from pianoalign_lib.corpora.recordings import Recording, load_notes, read_index
+from pianoalign_lib.corpora.recordings import Recording, load_notes
 from pianoalign_lib.scoring.scores import write_scores
 
 from .matching import match
 from .plan import SCORES, TOPIC, checkpoint_folder, prediction_folder
-from .predictions import MADE_BY, MADE_OF, made_of, read_predictions, stamp
+from .predictions import (
+    MADE_BY,
+    MADE_OF,
+    made_of,
+    read_predictions,
+    stamp,
+    tested_recordings,
+)
 
 KEYS = ["labels", "seed", "test_set", "recording", "performance", "calibrated"]
 
@@ -33,13 +40,12 @@ def write_transcription(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     settings = topic(params, TOPIC)
     tolerances_ms = settings["tolerances_ms"]
     folder = paths.split("eval")
-    tested = [
-        item for item in read_index(folder, split="test") if item.test_set in settings["test_sets"]
-    ]
+    tested = tested_recordings(paths, params)
+    recordings_sha256 = made_of(tested)
     true = {item.recording: load_notes(folder, item) for item in tested}
     rows: list[dict[str, Any]] = []
     for path in sorted(prediction_folder(paths).glob("*.parquet")):
-        _check(path, paths, made_of(tested))
+        _check(path, paths, recordings_sha256)
         labels, seed, notes = read_predictions(path)
         for item in tested:
             found = notes[notes["recording"] == item.recording].reset_index(drop=True)

@@ -113,7 +113,7 @@ class Summary:
     ) -> Scored | None:
         """Return by how much F1 is below that of true times of the same notes; None if not run."""
         found, ideal = (self.f1(each, where, ms, calibrated) for each in (kind, kind.ideal))
-        if found is None or ideal is None or not self._alike(where, kind, kind.ideal):
+        if found is None or ideal is None or not self.alike(where, kind, kind.ideal):
             return None
         return Scored(ideal.value - found.value, ideal.draws - found.draws)
 
@@ -148,7 +148,7 @@ class Summary:
         """
         kinds = (kind, kind.loose, kind.ideal)
         method, loose, true = (self.f1(each, where, ms, calibrated) for each in kinds)
-        if method is None or loose is None or true is None or not self._alike(where, *kinds):
+        if method is None or loose is None or true is None or not self.alike(where, *kinds):
             return None
         lost = Scored(true.value - loose.value, true.draws - loose.draws)
         if not lost.interval[0] > 0:
@@ -157,7 +157,7 @@ class Summary:
             (method.value - loose.value) / lost.value, (method.draws - loose.draws) / lost.draws
         )
 
-    def _alike(self, where: str, *kinds: Labels) -> bool:
+    def alike(self, where: str, *kinds: Labels) -> bool:
         """Return whether all kinds of labels were trained on with the same seeds."""
         first, *others = (self.seeds(kind, where) for kind in kinds)
         return all(each == first for each in others)

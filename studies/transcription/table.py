@@ -121,8 +121,7 @@ def _won_back(summary: Summary, kind: Labels, where: str, ms: float) -> Cell:
         return ""  # there is no loss by times; nothing is won by definition
     if summary.f1(kind, where, ms) is None:
         return NOT_RUN
-    alike = len({tuple(summary.seeds(each, where)) for each in (kind, kind.loose, kind.ideal)}) == 1
-    if not alike:
+    if not summary.alike(where, kind, kind.loose, kind.ideal):
         return TRUE_NOT_RUN
     found = summary.won_back(kind, where, ms, calibrated=True)
     return NO_LOSS if found is None else Percent(found.value, *found.interval)
