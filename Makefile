@@ -103,7 +103,7 @@ repro: setup  ## rebuild every table and figure from the shipped checkpoints, th
 	@$(ACTIVATE)
 	$(CHECK_MAPS)
 	python -m dvc repro $(DVC_FLAGS) $(PIPELINE)
-	pianoalign tables --corpus $(CORPUS)
+	python -m companion tables --corpus $(CORPUS)
 	echo
 	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
 	if [ "$(CORPUS)" != maps ]; then echo "MAPS, the paper's data, was skipped: $(GET_MAPS)"; fi

@@ -13,16 +13,14 @@ alignment_set      many pairs: side by side, going on after a stop, with a summa
 corpora            demo, maps, maestro, asap: recordings with true note tables; timing errors
 crnn               the paper's network: features, training, inference, decoding
 methods            one door to every way of placing notes; predictions
-scoring            metrics, intervals, comparisons
-tables, figures    from numbers to what a reader sees
+scoring            metrics and their intervals
 explore            widgets over what the pipeline predicted
-report             notebooks and their results on one page
 cli                the program
 =================  =============================================================================
 
-Outside stand ``training`` (how the localizer's weights are made), ``studies`` (questions that the
-paper did not ask), ``benchmarks`` (other tools, speed) and ``tools`` (maintainers' scripts): they
-use the library, and it knows none of them.
+Outside stand ``companion`` (tables, figures, notebooks, report), ``studies`` (questions that the
+paper did not ask), ``training`` (how the localizer's weights are made), ``benchmarks`` (other
+tools, speed) and ``tools`` (maintainers' scripts): they use the library, and it knows none of them.
 """
 
 from typing import TYPE_CHECKING, Any

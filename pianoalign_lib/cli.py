@@ -91,10 +91,6 @@ def build_parser() -> ArgumentParser:
     prediction = _add(commands, "predict", _predict, "run a method on the test recordings")
     prediction.add_argument("--method", required=True)
     _add(commands, "metrics", _metrics, "compute all metrics from the predictions")
-    notebook = _add(commands, "notebook", _notebook, "execute one notebook")
-    notebook.add_argument("name", help="for example 03_ablations")
-    _add(commands, "tables", _tables, "print all tables of a corpus")
-    _add(commands, "report", _report, "put all tables and figures on one page")
     return parser
 
 
@@ -196,21 +192,3 @@ def _metrics(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
 
     write_metrics(paths, params)
     write_summary(paths)
-
-
-def _notebook(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .report.notebooks import run_notebook
-
-    run_notebook(arguments.name, paths.corpus)
-
-
-def _tables(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .report.page import markdown_tables
-
-    print(markdown_tables(paths.corpus), end="")
-
-
-def _report(arguments: Namespace, paths: CorpusPaths, params: Params) -> None:
-    from .report.page import build_report
-
-    print(build_report(paths.corpus))

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from companion.tables.latex import latex
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.html_page import BADGES
 from pianoalign_lib.scoring.metrics import TOLERANCES_MS
-from pianoalign_lib.tables.latex import latex
 from studies.claims.evidence import DIFFERENCE, GAIN, Evidence, NoEvidenceError
 from studies.claims.statistics import Estimate, holm, of_performances
 from studies.claims.table import BY_SOUND, RULES, claims_table

@@ -20,11 +20,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from synthetic_predictions import TEMPOS, predictions
 
+from companion.figures import curves as plots
+from companion.figures import paper as figures
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.figure_style import METHOD_STYLE
 from pianoalign_lib.common.labels import METHODS
-from pianoalign_lib.figures import curves as plots
-from pianoalign_lib.figures import paper as figures
 from pianoalign_lib.scoring import metrics
 
 ALIGNERS = ["none", "dtw", "crnn", "hybrid"]
@@ -72,7 +72,7 @@ def logs(variants: list[str]) -> dict[str, pd.DataFrame]:
 _SCRIPT = """
 import sys
 import numpy as np
-from pianoalign_lib.figures import paper as figures
+from companion.figures import paper as figures
 rng = np.random.default_rng(0)
 cqt, *rolls = (rng.uniform(size=(200, 88)) for _ in range(4))
 for name, (figure, data) in {

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.signal import fftconvolve
 
+from companion.figures.files import save_figure
+from companion.tables.latex import latex
 from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError, PianoAlignError
-from pianoalign_lib.common.figure_style import save_figure
 from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.corpora import sounding
 from pianoalign_lib.corpora.recordings import read_index
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
-from pianoalign_lib.tables.latex import latex
 from studies.latency import label_limit
 from studies.latency import measure as latency
 from studies.latency import plots as latency_plots

@@ -9,16 +9,22 @@ import yaml
 from conftest import ROOT
 from synthetic_predictions import predictions
 
+from companion.figures.patch import figure_patch
+from companion.figures.reliability import figure_reliability
+from companion.reliability import calibration_error, reliability
+from companion.tables import localizer as localizer_tables
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.common.labels import method_label
-from pianoalign_lib.figures.patch import figure_patch, patch_panels
-from pianoalign_lib.figures.reliability import figure_reliability
-from pianoalign_lib.localizer.patches import CENTRE, HARMONICS, PER_STEP_SHORT, UPPER_HARMONICS
+from pianoalign_lib.localizer.patches import (
+    CENTRE,
+    HARMONICS,
+    PER_STEP_SHORT,
+    UPPER_HARMONICS,
+    patch_panels,
+)
 from pianoalign_lib.localizer.spectra import LOWEST_ROW, N_BANDS, N_ROWS, Spectra
 from pianoalign_lib.scoring.metrics import evaluate_all
-from pianoalign_lib.scoring.reliability import calibration_error, reliability
-from pianoalign_lib.tables import localizer as localizer_tables
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic_predictions import predictions
 
+from companion.comparison import Comparison, compare_scores
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.scoring import bootstrap, metrics
-from pianoalign_lib.scoring.comparison import Comparison, compare_scores
 from pianoalign_lib.scoring.prediction_frames import validate_predictions
 from pianoalign_lib.scoring.scores import read_scores, write_scores
 

@@ -18,6 +18,9 @@ from synthetic_predictions import predictions
 
 from benchmarks.field.summary import PAIRS
 from benchmarks.field.table import FIELD, MEASURED, PAIRED, TOOLS
+from companion.report.contents import read_contents
+from companion.report.notebooks import run_notebook
+from companion.tables.provenance import training_hash
 from pianoalign_lib.common.config import CorpusPaths, corpus_paths, load_params, variant_config
 from pianoalign_lib.corpora import pianos
 from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, load_notes, read_index
@@ -26,10 +29,7 @@ from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import N_PITCHES
-from pianoalign_lib.report.contents import read_contents
-from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring.evaluation import write_metrics
-from pianoalign_lib.tables.provenance import training_hash
 from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from companion.report.notebooks import run_notebook, stable_notebook, stable_text
 from pianoalign_lib.common.errors import PianoAlignError
-from pianoalign_lib.report.notebooks import run_notebook, stable_notebook, stable_text
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -165,7 +165,7 @@ def test_interrupted_run_leaves_no_notebook_and_no_kernel(
         [
             sys.executable,
             "-c",
-            "import sys, pathlib; from pianoalign_lib.report.notebooks import run_notebook\n"
+            "import sys, pathlib; from companion.report.notebooks import run_notebook\n"
             "try: run_notebook('story', 'demo', root=pathlib.Path(sys.argv[1]))\n"
             "except KeyboardInterrupt: sys.exit(130)",
             str(project),

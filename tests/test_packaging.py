@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import pianoalign_lib
-from pianoalign_lib.report.contents import read_contents
+from companion.report.contents import read_contents
 
 ROOT = Path(__file__).resolve().parents[1]
 # Requirements that packages declare and the lock does not meet; the tests of dtw and of the demo

@@ -19,15 +19,15 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from companion.report.contents import read_contents
 from pianoalign_lib.common.config import load_params
-from pianoalign_lib.report.contents import read_contents
 from tools.maps_pipeline import maps_pipeline
 
 FILES = {"demo": "dvc.yaml", "maps": "maps/dvc.yaml"}
 TRAINING = "training/dvc.yaml"
 # What runs a stage, or all of a family, and what that imports without using it there. Rendering and
 # predictions list modules; `common`, which has no say in them, is left out.
-CODE_FOLDERS = ("pianoalign_lib", "studies", "benchmarks")
+CODE_FOLDERS = ("pianoalign_lib", "companion", "studies", "benchmarks")
 NETWORK_ONLY = ("methods/predict",), ("localizer", "methods/dtw")
 CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dvc.yaml:fetch": (("corpora/demo/fetch",), ()),
@@ -51,7 +51,7 @@ CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sensitivity": (("studies/sensitivity/run",), ("localizer",)),
     "short_tempo": (("studies/short_tempo/run",), ()),
     "transcription": (("studies/transcription/score",), ()),
-    "report": (("report/page",), ()),
+    "report": (("companion/report/page",), ()),
 }
 
 
@@ -214,12 +214,15 @@ def modules_of(prefix: str, name: str) -> tuple[set[str], set[str]]:
     """Return the files of the modules that can change a stage's output, and those of `common`."""
     library = ROOT / "pianoalign_lib"
     if name in read_contents(ROOT).notebooks:
-        files = [*imports(notebook_source(name), ROOT / "a"), library / "report" / "notebooks.py"]
+        files = [
+            *imports(notebook_source(name), ROOT / "a"),
+            ROOT / "companion" / "report" / "notebooks.py",
+        ]
         unused: tuple[str, ...] = ()
     else:
         family = name.partition("@")[0]
         entries, unused = CODE.get(prefix + family) or CODE[family]
-        beside = ("studies/", "benchmarks/")
+        beside = ("companion/", "studies/", "benchmarks/")
         places = [ROOT if each.startswith(beside) else library for each in entries]
         files = [place / f"{each}.py" for place, each in zip(places, entries, strict=True)]
     left_out = tuple(f"{library}/{each}" for each in unused)
@@ -279,7 +282,7 @@ def test_the_stages_write_what_the_report_shows(pipeline: SimpleNamespace) -> No
         stage = pipeline.stages[name]
         assert set(stage.outs) - {f"{results}/corpus.csv"} == files
         assert f"notebooks/{name}.ipynb" in stage.deps
-        assert stage.command == f"pianoalign notebook --corpus {corpus} {name}"
+        assert stage.command == f"python -m companion notebook --corpus {corpus} {name}"
         assert (name, "report") in pipeline.edges
     assert f"{results}/report.html" in pipeline.stages["report"].outs
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from companion.report.contents import read_contents
+from companion.report.page import build_report, markdown_tables
+from companion.tables.model import Column, Missing, Number, Percent, Table
+from companion.tables.provenance import write_table
 from pianoalign_lib.common.errors import ConfigError, PianoAlignError
-from pianoalign_lib.report.contents import read_contents
-from pianoalign_lib.report.page import build_report, markdown_tables
-from pianoalign_lib.tables.model import Column, Missing, Number, Percent, Table
-from pianoalign_lib.tables.provenance import write_table
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 4"><path id="a" d="M0 0h8v4z"/></svg>'
 CONTENTS = read_contents(ROOT, "demo")

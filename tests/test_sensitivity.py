@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from companion.figures import paper as figures
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError, PianoAlignError
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.decoding import DetectedOnsets, give_onsets
-from pianoalign_lib.figures import paper as figures
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.methods import dtw
 from pianoalign_lib.methods.predict import predict

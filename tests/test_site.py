@@ -12,7 +12,7 @@ from browsing import browser, new_page, serious
 from conftest import ROOT
 
 pytest.importorskip("sphinx")
-from pianoalign_lib.report.contents import read_contents
+from companion.report.contents import read_contents
 from tools.site import build
 
 __all__ = ["browser"]

@@ -10,6 +10,10 @@ import pandas as pd
 import pytest
 from conftest import toy_notes
 
+from companion.figures import corpus as corpus_plots
+from companion.report.story import cost_note, differences, kept_note, read_logs, trainings
+from companion.tables.corpus import table1_corpus
+from companion.tables.provenance import provenance, publish, read_header
 from pianoalign_lib.common.config import load_params, variant_config
 from pianoalign_lib.common.errors import CheckpointError, PianoAlignError
 from pianoalign_lib.common.files import sha256_file
@@ -17,10 +21,6 @@ from pianoalign_lib.corpora.recordings import INDEX, corpus_hash, read_index
 from pianoalign_lib.corpora.sources import read_packages
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
-from pianoalign_lib.figures import corpus as corpus_plots
-from pianoalign_lib.report.story import cost_note, differences, kept_note, read_logs, trainings
-from pianoalign_lib.tables.corpus import table1_corpus
-from pianoalign_lib.tables.provenance import provenance, publish, read_header
 
 
 @pytest.fixture

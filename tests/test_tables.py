@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
+from companion.tables import corpus as corpus_tables
+from companion.tables import paper as tables
+from companion.tables.latex import escape, latex
+from companion.tables.model import Column, Missing, Name, Number, Percent, Table
+from companion.tables.provenance import write_table
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.html_page import ShownTable
 from pianoalign_lib.common.labels import condition_label, tempo_percent
 from pianoalign_lib.scoring import metrics
 from pianoalign_lib.scoring.scores import Scores
-from pianoalign_lib.tables import corpus as corpus_tables
-from pianoalign_lib.tables import paper as tables
-from pianoalign_lib.tables.latex import escape, latex
-from pianoalign_lib.tables.model import Column, Missing, Name, Number, Percent, Table
-from pianoalign_lib.tables.provenance import write_table
 
 ABLATIONS = ["cnn", "gru", "lstm_uni", "crnn", "crnn_cqt", "crnn_logmel", "crnn_mel"]
 ALIGNERS = ["none", "dtw", "crnn", "hybrid"]

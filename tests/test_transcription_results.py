@@ -11,12 +11,12 @@ import pytest
 import yaml
 from conftest import ROOT, write_toy_part
 
+from companion.report.notebooks import run_notebook
 from pianoalign_lib.common.config import VariantConfig, corpus_paths, load_params
 from pianoalign_lib.common.errors import CheckpointError, CorpusError
 from pianoalign_lib.corpora.recordings import load_notes
 from pianoalign_lib.crnn.checkpoints import CheckpointInfo, save_checkpoint
 from pianoalign_lib.crnn.network import Crnn
-from pianoalign_lib.report.notebooks import run_notebook
 from pianoalign_lib.scoring import bootstrap
 from studies.transcription import __main__ as program
 from studies.transcription import training

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
+from companion.report.contents import read_contents
 from pianoalign_lib.common.config import project_root
-from pianoalign_lib.report.contents import read_contents
 
 HEAD = """\
 # The paper's data: the pipeline of ../dvc.yaml on MAPS, for those who have it (`make repro

@@ -17,11 +17,11 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from companion.report.contents import Contents, FigureEntry, read_contents
 from pianoalign_lib import align
 from pianoalign_lib.cli import build_parser
 from pianoalign_lib.common import __version__
 from pianoalign_lib.common.config import corpus_paths, project_root
-from pianoalign_lib.report.contents import Contents, FigureEntry, read_contents
 
 CORPORA = ("demo", "maps")
 INTERACTIVE = ("00_start_here", "07_explore", "08_your_recording", "09_your_method")

@@ -9,21 +9,18 @@ stand for them, sounding for as long as here the notes of the MIDI do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import LOWEST_PITCH, N_PITCHES
-from pianoalign_lib.io.placement import Placement, placed
+from pianoalign_lib.io.placement import Aligner, Placement, placed
 from pianoalign_lib.methods.dtw import FEATURE_RATE, DtwFeatures, map_onsets, warping_path
 
 from . import basic_pitch, transkun
 
 LONGEST_S = 0.5  # a note sounds, where the transcriber gives onsets only; a piano decays
-Aligner = Callable[[pd.DataFrame], Placement]
 
 
 class OnBasicPitch:

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from companion.figures.panels import accuracy, panels, places
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.figure_style import INK, METHOD_STYLE, MUTED
 from pianoalign_lib.common.labels import set_label
-from pianoalign_lib.figures.panels import accuracy, panels, places
 
 from .table import FURTHER, MAIN, TOOLS, field_condition_label, field_scores, sorted_sets
 

@@ -20,7 +20,7 @@ from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.io.placement import NOT_HEARD, Placement
+from pianoalign_lib.io.placement import NOT_HEARD, Aligner, Placement
 
 from .conditions import field_notes
 from .excerpts import Excerpt, load_excerpt
@@ -28,7 +28,6 @@ from .registry import adapter
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-Aligner = Callable[[pd.DataFrame], Placement]
 THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip

@@ -20,9 +20,9 @@ from typing import Any
 
 import pandas as pd
 
+from companion.comparison import compare_scores
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.labels import REAL_SETS
-from pianoalign_lib.scoring.comparison import compare_scores
 from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
 

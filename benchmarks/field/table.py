@@ -1,6 +1,6 @@
 """Table 7, the field side by side, in three parts, from ``results/<corpus>/field.csv`` and others.
 
-As in :mod:`pianoalign_lib.tables.paper`, nothing is computed here but differences; a tool that was
+As in :mod:`companion.tables.paper`, nothing is computed here but differences; a tool that was
 not run says why.
 """
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from companion.tables.columns import cell_of, size_note
+from companion.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 from pianoalign_lib.common.labels import REAL_SETS, condition_label, set_label
 from pianoalign_lib.scoring.scores import Scores, read_scores
-from pianoalign_lib.tables.columns import cell_of, size_note
-from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 
 # The tools in the order in which they can be run (some build on others), by the names to print.
 TOOLS = {

@@ -7,8 +7,8 @@ from itertools import product
 
 import pandas as pd
 
-from pianoalign_lib.tables.columns import cell_of
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
+from companion.tables.columns import cell_of
+from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 from .table import (
     CONDITIONS,

@@ -1,23 +1,13 @@
-"""The one look of all figures, and figures in files: SVG, PDF, PNG and the data behind them.
-
-The files hold no date and no name of the program, and SVG's identifiers are seeded, so that equal
-data make equal bytes.
-"""
+"""The one look of all figures. SVG's identifiers are seeded: equal data make equal bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import pandas as pd
-from matplotlib.figure import Figure
 
-from .files import atomic_path, write_text
-
-PNG_DPI = 200
 INK = "#222222"
 MUTED = "#6e6e6e"
 
@@ -92,11 +82,6 @@ _RC: dict[Any, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
-_METADATA: dict[str, dict[str, str | None]] = {
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-}
 
 
 @contextmanager
@@ -115,26 +100,3 @@ def line_style(method: str) -> dict[str, Any]:
     """Return the keywords of ``Axes.plot`` for a line with a point per value of a method."""
     points = {"markeredgecolor": "white", "markeredgewidth": 0.6, "clip_on": False, "zorder": 3}
     return {**method_style(method), **points}
-
-
-def save_figure(
-    figure: Figure, folder: str | Path, name: str, data: pd.DataFrame | None = None
-) -> list[Path]:
-    """Write ``<name>.svg``, ``.pdf`` and ``.png``, and ``<name>.csv`` if there are data.
-
-    Raises
-    ------
-    PianoAlignError
-        If a file cannot be written.
-    """
-    paths = []
-    for suffix, metadata in _METADATA.items():
-        path = Path(folder) / f"{name}.{suffix}"
-        with style(), atomic_path(path) as temporary:
-            figure.savefig(temporary, format=suffix, dpi=PNG_DPI, metadata=metadata)
-        paths.append(path)
-    if data is not None:
-        path = Path(folder) / f"{name}.csv"
-        write_text(path, data.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
-        paths.append(path)
-    return paths

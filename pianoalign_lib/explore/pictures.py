@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from ..common.figure_style import line_style, style
 from ..common.labels import method_label
-from ..figures.patch import patch_panels
-from ..localizer.patches import Expected, grid_steps
+from ..localizer.patches import Expected, grid_steps, patch_panels
 from ..localizer.posterior import N_BINS, SHIFT_S
 from ..localizer.runner import load_runner
 from ..localizer.spectra import LONG_FPS

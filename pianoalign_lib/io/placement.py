@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,6 +58,10 @@ class Placement:
         if self.offset_s is not None:
             return self.offset_s
         return self.onset_s + (notes["offset_s"] - notes["onset_s"]).to_numpy()
+
+
+# A method that is ready to place notes (pitch, onset_s, offset_s, velocity) on one recording.
+Aligner = Callable[[pd.DataFrame], Placement]
 
 
 def placed(

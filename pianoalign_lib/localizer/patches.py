@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from .spectra import BANDS_FPS, LONG_FPS, LOWEST_ROW, N_BANDS, N_ROWS, SHORT_FPS, Spectra
 
@@ -145,3 +146,35 @@ def _context(notes: Expected, centre: np.ndarray, pitch: np.ndarray) -> np.ndarr
     related = pitch[:, None] + margin + np.array(CONTEXT_PITCHES)
     columns = np.pad(related, ((0, 0), (0, 1)), constant_values=every)[:, None, :]
     return roll[place.reshape(steps.shape)[:, :, None], columns]
+
+
+def patch_panels(spectra: Spectra, notes: pd.DataFrame, row: int) -> dict[str, np.ndarray]:
+    """Return the three spectrograms of one note's patch, by name.
+
+    Parameters
+    ----------
+    spectra
+        Of the recording.
+    notes
+        The loose notes.
+    row
+        Place in `notes` of the note that is asked for.
+
+    Returns
+    -------
+    dict of np.ndarray [shape=(n_rows, n_frames), dtype=uint8]
+        ``long``, ``short`` and ``bands``, rows in the order of the patch (from the fundamental up).
+    """
+    order = np.lexsort((notes["pitch"], notes["onset_s"]))
+    columns = (notes[name].to_numpy()[order] for name in ("onset_s", "pitch", "velocity"))
+    index = np.flatnonzero(order == row)
+    found, _ = make_patches(spectra, Expected(*columns), index, spectra.reference)
+    ends = np.cumsum(list(GROUPS.values()))
+    parts = dict(zip(GROUPS, np.split(found[0], ends[:-1], axis=1), strict=True))
+    n_short, n_bands = (N_STEPS * per_step for per_step in (PER_STEP_SHORT, PER_STEP_BANDS))
+    short = [parts[name].reshape(n_short, -1) for name in ("short", "short_upper")]
+    return {
+        "long": np.hstack([parts["long"], parts["long_upper"]]).T,
+        "short": np.hstack(short).T,
+        "bands": parts["bands"].reshape(n_bands, N_BANDS).T,
+    }

@@ -22,7 +22,7 @@ from ..crnn.checkpoints import load_checkpoint
 from ..crnn.decoding import place_notes
 from ..crnn.features import compute_features
 from ..crnn.inference import RecordingEncoder
-from ..io.placement import NOT_HEARD, Placement, placed
+from ..io.placement import NOT_HEARD, Aligner, Placement, placed
 from ..localizer.runner import WEIGHTS, load_runner
 from ..localizer.spectra import compute_spectra
 from ..localizer.transposition import locate
@@ -31,7 +31,6 @@ from .dtw import audio_features, map_notes, note_features, warping_path
 # Ablations of the localizer that need no other weights.
 DECODING_ABLATIONS = {"independent": {"joint": False}, "no_tendency": {"tendency": False}}
 HYBRID = "hybrid"
-Aligner = Callable[[pd.DataFrame], Placement]
 
 
 def prepare(method: str, audio: np.ndarray, paths: CorpusPaths, params: dict[str, Any]) -> Aligner:

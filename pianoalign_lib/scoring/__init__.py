@@ -1,5 +1,5 @@
-"""From stored predictions to numbers: metrics, intervals, comparisons.
+"""From stored predictions to numbers: metrics and their intervals.
 
-Prediction files enter; ``metrics.csv`` and comparisons leave. May import ``common`` and ``io``: it
+Prediction files enter; ``metrics.csv`` and its summary leave. May import ``common`` and ``io``: it
 knows no method and no network.
 """

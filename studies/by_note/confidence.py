@@ -12,12 +12,12 @@ from itertools import pairwise
 
 import pandas as pd
 
+from companion.reliability import calibration_error, reliability
 from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring import bootstrap
 from pianoalign_lib.scoring.metrics import EPSILON_S
-from pianoalign_lib.scoring.reliability import calibration_error, reliability
 from studies.latency.summary import enough, software_zero_s
 
 from .classes import VELOCITIES

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pandas as pd
 
+from companion.tables.columns import SET, cell_of
+from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 from pianoalign_lib.common.labels import condition_label
-from pianoalign_lib.tables.columns import SET, cell_of
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 from .classes import VELOCITIES, class_label
 from .confidence import ALL, REFERENCES

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.figures.panels import accuracy, draw_lines, panels
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.labels import condition_label, set_label
-from pianoalign_lib.figures.panels import accuracy, draw_lines, panels
 
 from .classes import KINDS
 from .scores import CONDITION, EXACT, METHODS

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from companion.tables.columns import METHOD, SET, cell_of
+from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 from pianoalign_lib.common.labels import TEST_SETS, condition_label
-from pianoalign_lib.tables.columns import METHOD, SET, cell_of
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 from .classes import GAPS_S, VELOCITIES, class_label
 from .scores import CONDITION, EXACT, METHODS

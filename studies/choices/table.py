@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from companion.tables.model import Cell, Column, Table
 from pianoalign_lib.common.labels import method_label
-from pianoalign_lib.tables.model import Cell, Column, Table
 
 PEDAL = "pedal.csv"  # of the demo corpus (:mod:`.pedal`)
 CHOICES = Path(__file__).with_name("choices.yaml")

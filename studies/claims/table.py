@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from companion.tables.model import Column, Table
 from pianoalign_lib.common.labels import method_label
-from pianoalign_lib.tables.model import Column, Table
 
 from . import rules
 from .evidence import Evidence, NoEvidenceError

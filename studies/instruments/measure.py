@@ -10,7 +10,7 @@ is not here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from companion.comparison import compare_scores
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.errors import CorpusError, InputError
 from pianoalign_lib.common.files import atomic_path
@@ -32,11 +33,10 @@ from pianoalign_lib.corpora.recordings import (
 from pianoalign_lib.corpora.sounding import note_latency
 from pianoalign_lib.corpora.timing_errors import loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
-from pianoalign_lib.io.placement import NOT_HEARD, Placement, placed
+from pianoalign_lib.io.placement import NOT_HEARD, Aligner, Placement, placed
 from pianoalign_lib.localizer.runner import WEIGHTS
 from pianoalign_lib.methods.placing import prepare, prepare_localizer
 from pianoalign_lib.methods.predict import prediction_rows
-from pianoalign_lib.scoring.comparison import compare_scores
 from pianoalign_lib.scoring.metrics import evaluate, evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
 
@@ -46,7 +46,6 @@ log = logging.getLogger(__name__)
 AFTER = {"hybrid": "dtw", "basic_pitch": "cqt_dtw"}  # what warps the notes before
 KEYS = ["corpus", "method"]
 COSTED = ["test_set", "condition", "calibrated"]
-Aligner = Callable[[pd.DataFrame], Placement]
 
 
 def run_instruments(

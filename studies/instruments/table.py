@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from companion.tables.columns import SIZE, cell_of, size_cells
+from companion.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 from pianoalign_lib.common.labels import condition_label
 from pianoalign_lib.scoring.scores import Scores
-from pianoalign_lib.tables.columns import SIZE, cell_of, size_cells
-from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 
 from .names import (
     CONDITIONS,

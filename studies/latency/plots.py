@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from companion.figures.panels import select
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.figure_style import INK, MUTED, line_style, method_style, style
 from pianoalign_lib.common.labels import condition_label, method_label
-from pianoalign_lib.figures.panels import select
 
 from .summary import LEAST_NOTES, SOFTWARE, grouped
 

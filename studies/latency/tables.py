@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from companion.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 from pianoalign_lib.common.labels import condition_label, method_label, set_label
-from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
 
 from . import label_limit, summary
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 from pianoalign_lib.common.labels import set_label
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 SCORE = "score"  # the test set of scores beside performances, and its one condition
 CONDITIONS = {  # built by studies/robustness

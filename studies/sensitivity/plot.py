@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.tables.paper import PAPER_PERCENT
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.figure_style import line_style, style
 from pianoalign_lib.common.labels import method_label
-from pianoalign_lib.tables.paper import PAPER_PERCENT
 
 from .readings import QUESTIONS
 

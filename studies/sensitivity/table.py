@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from companion.tables.columns import size_note
+from companion.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
+from companion.tables.paper import PAPER_PERCENT
 from pianoalign_lib.common.labels import condition_label, method_label, set_label
 from pianoalign_lib.scoring.scores import read_scores
-from pianoalign_lib.tables.columns import size_note
-from pianoalign_lib.tables.model import Cell, Column, Missing, Name, Number, Percent, Table
-from pianoalign_lib.tables.paper import PAPER_PERCENT
 
 from .readings import ALL, QUESTIONS, TOLERANCES_MS
 

@@ -17,8 +17,8 @@ from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.corpora.timing_errors import generator
 from pianoalign_lib.crnn.inference import use_one_thread
-from pianoalign_lib.io.placement import Placement
-from pianoalign_lib.methods.placing import HYBRID, Aligner, prepare
+from pianoalign_lib.io.placement import Aligner, Placement
+from pianoalign_lib.methods.placing import HYBRID, prepare
 from pianoalign_lib.scoring.scores import write_scores
 from studies.claims.statistics import of_performances
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from companion.figures.panels import panels
+from companion.tables.model import Cell, Column, Missing, Number, Table
 from pianoalign_lib.common.figure_style import INK, line_style
 from pianoalign_lib.common.labels import method_label, set_label
-from pianoalign_lib.figures.panels import panels
 from pianoalign_lib.scoring.scores import read_scores
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Table
 
 METHODS = ("none", "dtw", "crnn", "hybrid", "localizer")
 LIMIT_MS = 40  # the paper's (C8)

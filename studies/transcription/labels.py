@@ -28,9 +28,9 @@ from pianoalign_lib.common.progress import side_by_side
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
 from pianoalign_lib.corpora.timing_errors import generator, loose_notes
 from pianoalign_lib.crnn.inference import use_one_thread
-from pianoalign_lib.io.placement import Placement, placed
+from pianoalign_lib.io.placement import Aligner, Placement, placed
 from pianoalign_lib.localizer.runner import WEIGHTS
-from pianoalign_lib.methods.placing import HYBRID, Aligner, prepare
+from pianoalign_lib.methods.placing import HYBRID, prepare
 from pianoalign_lib.scoring.metrics import count_hits
 from pianoalign_lib.scoring.scores import write_scores
 

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from companion.figures.panels import panels
 from pianoalign_lib.common.config import topic
 from pianoalign_lib.common.figure_style import INK, MUTED, line_style
-from pianoalign_lib.figures.panels import panels
 
 from .plan import TOPIC, Labels, midi_label, placed_by, planned
 from .summary import SET_LABELS, SETS, Summary

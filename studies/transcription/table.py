@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 from pianoalign_lib.common.config import digest, topic
-from pianoalign_lib.tables.model import Cell, Column, Missing, Number, Percent, Table
 
 from .plan import EXACT, KEEP, LONGER, TOPIC, TRUE, Labels, midi_label, placed_by, planned
 from .summary import SET_LABELS, SETS, Summary

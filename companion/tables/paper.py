@@ -15,14 +15,15 @@ from statistics import mean, stdev
 
 import pandas as pd
 
-from ..common.labels import (
+from pianoalign_lib.common.labels import (
     STAND_INS,
     condition_label,
     first_training,
     method_label,
     set_label,
 )
-from ..scoring.scores import Scores
+from pianoalign_lib.scoring.scores import Scores
+
 from .columns import (
     CONDITION,
     METHOD,

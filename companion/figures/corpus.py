@@ -11,9 +11,10 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..common.figure_style import INK
-from ..common.labels import set_label
-from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH
+from pianoalign_lib.common.figure_style import INK
+from pianoalign_lib.common.labels import set_label
+from pianoalign_lib.io.notes import HIGHEST_PITCH, LOWEST_PITCH
+
 from .panels import draw_histogram, draw_image, panels, roll_extent
 
 # Okabe & Ito's colours with a marker each, for things that are not methods.

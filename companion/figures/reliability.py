@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..common.figure_style import MUTED
-from ..common.labels import condition_label, set_label
-from ..scoring.reliability import BINS, calibration_error, reliability
+from pianoalign_lib.common.figure_style import MUTED
+from pianoalign_lib.common.labels import condition_label, set_label
+
+from ..reliability import BINS, calibration_error, reliability
 from .panels import panels
 
 _LEAST_NOTES = 20  # fewer say nothing: such a bin is in the data, but no point of a line
@@ -28,7 +29,7 @@ def figure_reliability(
     """Draw the share of notes that are right against confidence, and the confidence's histogram.
 
     Of the stored predictions, those of `method` under `condition` are drawn, a line per test set.
-    The data are those of :func:`.scoring.reliability.reliability`, which see.
+    The data are those of :func:`companion.reliability.reliability`, which see.
     """
     chosen = (predictions["method"] == method) & (predictions["condition"] == condition)
     chosen &= predictions["test_set"].isin(test_sets)

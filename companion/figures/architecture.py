@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from ..common.figure_style import MUTED
+from pianoalign_lib.common.figure_style import MUTED
+
 from .panels import panels
 
 _ROLL, _AUDIO, _JOINT, _PLAIN = "#d7e6f2", "#fbe8c6", "#d9efe6", "white"

@@ -18,12 +18,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ..common import __version__
-from ..common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
-from ..common.errors import CheckpointError
-from ..common.files import sha256_file, write_text
-from ..corpora.maps.split import expected_recordings
-from ..corpora.recordings import corpus_hash, read_index
+from pianoalign_lib.common import __version__
+from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths, digest, topic
+from pianoalign_lib.common.errors import CheckpointError
+from pianoalign_lib.common.files import sha256_file, write_text
+from pianoalign_lib.corpora.maps.split import expected_recordings
+from pianoalign_lib.corpora.recordings import corpus_hash, read_index
+
 from .latex import latex
 from .model import Table
 

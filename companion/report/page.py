@@ -12,10 +12,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ..common.config import CorpusPaths, corpus_paths
-from ..common.errors import PianoAlignError
-from ..common.files import write_text
-from ..common.html_page import Card, ShownPicture, ShownTable, embedded, link, page
+from pianoalign_lib.common.config import CorpusPaths, corpus_paths
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.files import write_text
+from pianoalign_lib.common.html_page import Card, ShownPicture, ShownTable, embedded, link, page
+
 from .contents import FigureEntry, read_contents
 
 CORPORA = {

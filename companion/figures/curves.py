@@ -14,10 +14,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from ..common.errors import PianoAlignError
-from ..common.figure_style import INK, line_style, method_style
-from ..common.labels import condition_label, method_label, set_label, subject_label
-from ..scoring.metrics import TOLERANCES_MS
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import INK, line_style, method_style
+from pianoalign_lib.common.labels import condition_label, method_label, set_label, subject_label
+from pianoalign_lib.scoring.metrics import TOLERANCES_MS
+
 from .panels import accuracy, draw_histogram, draw_lines, draw_points, panels, places, select
 
 

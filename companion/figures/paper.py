@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ..common.errors import PianoAlignError
-from ..common.figure_style import INK, METHOD_STYLE, line_style
-from ..common.figure_style import save_figure as save_figure
-from ..common.labels import method_label, tempo_percent
-from ..io.notes import LOWEST_PITCH
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import INK, METHOD_STYLE, line_style
+from pianoalign_lib.common.labels import method_label, tempo_percent
+from pianoalign_lib.io.notes import LOWEST_PITCH
+
 from .architecture import figure1_architecture as figure1_architecture
+from .files import save_figure as save_figure
 from .panels import draw_image, panels, places, roll_extent, select
 
 LIMIT_MS = 40

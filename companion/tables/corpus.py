@@ -10,9 +10,10 @@ from itertools import product
 
 import pandas as pd
 
-from ..common.errors import PianoAlignError
-from ..common.labels import method_label, set_label
-from ..scoring.scores import Scores
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.labels import method_label, set_label
+from pianoalign_lib.scoring.scores import Scores
+
 from .columns import CONDITION, SET, SIZE, cell_of, score_cells, score_columns, size_cells
 from .model import Cell, Column, Missing, Number, Percent, Table
 from .paper import METHODS

@@ -1,7 +1,7 @@
 """The difference between two methods on the same recordings, with a paired bootstrap interval.
 
-Both methods are scored on the same draws of performances (:mod:`.bootstrap`), so what
-makes a performance hard for either cancels out of their difference.
+Both methods are scored on the same draws of performances (`pianoalign_lib.scoring.bootstrap`), so
+what makes a performance hard for either cancels out of their difference.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..common.errors import PianoAlignError
-from . import bootstrap
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.scoring import bootstrap
 
 
 class Comparison(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from ..common.config import project_root
-from ..common.errors import ConfigError
+from pianoalign_lib.common.config import project_root
+from pianoalign_lib.common.errors import ConfigError
 
 FILE = "results.yaml"
 

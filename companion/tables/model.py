@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ..common.errors import PianoAlignError
-from ..common.html_page import ShownTable
-from ..scoring.scores import Missing as Missing
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.html_page import ShownTable
+from pianoalign_lib.scoring.scores import Missing as Missing
 
 ONE_RECORDING = "one recording"
 

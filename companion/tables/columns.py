@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..common.labels import condition_label, method_label, set_label
-from ..scoring.scores import Scores
+from pianoalign_lib.common.labels import condition_label, method_label, set_label
+from pianoalign_lib.scoring.scores import Scores
+
 from .model import Cell, Column, Missing, Number, Percent, Table
 
 INTERVAL_MS = 10  # the tolerance whose interval is shown; metrics.csv holds all of them

@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..common.files import PACKAGE, sha256_file
-from ..common.labels import condition_label
-from ..scoring.scores import Scores
+from pianoalign_lib.common.files import PACKAGE, sha256_file
+from pianoalign_lib.common.labels import condition_label
+from pianoalign_lib.scoring.scores import Scores
+
 from .columns import SET, score_table
 from .model import Column, Table
 

@@ -27,9 +27,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from ..common.config import corpus_paths, project_root
-from ..common.errors import PianoAlignError
-from ..common.files import PACKAGE, atomic_path
+from pianoalign_lib.common.config import corpus_paths, project_root
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.files import PACKAGE, atomic_path
 
 log = logging.getLogger(__name__)
 

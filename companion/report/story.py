@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..common.config import CorpusPaths
-from ..common.errors import CheckpointError
-from ..common.labels import condition_label, first_training, method_label, set_label
-from ..scoring.comparison import compare_scores
+from pianoalign_lib.common.config import CorpusPaths
+from pianoalign_lib.common.errors import CheckpointError
+from pianoalign_lib.common.labels import condition_label, first_training, method_label, set_label
+
+from ..comparison import compare_scores
 
 _LOGGED = ("epoch", "train_loss", "val_loss", "val_acc_10ms", "seconds", "audio_s_per_s")
 

@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from ..common.errors import PianoAlignError
-from ..common.figure_style import line_style, method_style, style
-from ..common.labels import method_label
-from ..io.notes import HIGHEST_PITCH, LOWEST_PITCH
+from pianoalign_lib.common.errors import PianoAlignError
+from pianoalign_lib.common.figure_style import line_style, method_style, style
+from pianoalign_lib.common.labels import method_label
+from pianoalign_lib.io.notes import HIGHEST_PITCH, LOWEST_PITCH
 
 _Extent = tuple[float, float, float, float]  # left, right, bottom, top
 

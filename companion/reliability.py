@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..common.errors import PianoAlignError
+from pianoalign_lib.common.errors import PianoAlignError
 
 BINS = 10
 
