@@ -108,7 +108,7 @@ repro: setup  ## rebuild every table and figure from the shipped checkpoints, th
 	echo "Report: $$(pwd)/results/$(CORPUS)/report.html"
 	if [ "$(CORPUS)" != maps ]; then echo "MAPS, the paper's data, was skipped: $(GET_MAPS)"; fi
 
-verify: setup  ## compute all results again, compare each number with the committed one, print a receipt
+verify: setup  ## compute again what is neither trained nor frozen, compare each number with the committed one, print a receipt
 	@$(ACTIVATE)
 	$(CHECK_MAPS)
 	python -m tools.verify --corpus $(CORPUS) $(if $(PART),--part)

@@ -18,8 +18,8 @@ explore            widgets over what the pipeline predicted
 cli                the program
 =================  =============================================================================
 
-Outside stand ``companion`` (tables, figures, notebooks, report), ``studies`` (questions that the
-paper did not ask), ``training`` (how the localizer's weights are made), ``benchmarks`` (other
+Outside stand ``companion`` (tables, figures, notebooks, report), ``studies`` (questions
+around the paper), ``training`` (how the localizer's weights are made), ``benchmarks`` (other
 tools, speed) and ``tools`` (maintainers' scripts): they use the library, and it knows none of them.
 """
 

@@ -71,6 +71,21 @@ def test_a_cell_is_the_one_of_its_row_and_column(
     assert shown == pytest.approx(expected, abs=0.051)
 
 
+def test_the_papers_networks_are_as_measured() -> None:
+    rows = {row[0]: row for row in rows_of("reproduction")}
+    for label, method in (("full CRNN: LSTM, both directions", "crnn"), ("CNN only", "cnn")):
+        for column, corpus in ((1, "maps"), (3, "demo")):
+            shown = [float(number) for number in re.findall(r"[\d.]+", rows[label][column])]
+            expected = accuracy(f"{corpus}/metrics.csv", "test", method, False)
+            assert shown == pytest.approx(expected, abs=0.051)
+        names = [method, f"{method}_seed2", f"{method}_seed3"]
+        all_of_it = [accuracy("maps/metrics.csv", "test", name, False)[0] for name in names]
+        mean, deviation, count = re.findall(r"[\d.]+", rows[label][2])
+        assert float(mean) == pytest.approx(sum(all_of_it) / 3, abs=0.051) and count == "3"
+        assert float(deviation) == pytest.approx(pd.Series(all_of_it).std(), abs=0.051)
+    assert rows["full CRNN: LSTM, both directions"][4] == "47.41"
+
+
 def test_other_instruments_are_as_measured() -> None:
     scores = pd.read_csv(ROOT / "results" / "demo" / "instruments.csv")
     scores = scores.query("corpus == 'strings' and condition == 'note100'").astype(

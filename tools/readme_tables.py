@@ -37,6 +37,8 @@ from studies.instruments.table import scores_of as instrument_scores
 from studies.transcription import plan
 from studies.transcription.summary import SET_LABELS, SETS, Summary, read_transcription
 
+from .readme_reproduction import reproduction_table
+
 # Corpus and test set of each column, and its header.
 WHOLE = {
     ("maps", "test"): "MAPS, unseen software piano",
@@ -335,6 +337,7 @@ def tables(root: Path) -> dict[str, str]:
         "methods": methods_table(root),
         "tools": tools_table(root),
         "measured": measured_table(root),
+        "reproduction": reproduction_table(root),
         "instruments": instruments_table(root),
         "transcription": transcription_table(root),
     }

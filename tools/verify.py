@@ -39,7 +39,7 @@ from pianoalign_lib.scoring.scores import read_scores, write_scores
 
 from .receipt import Receipt
 
-# Three recordings or more behind every table, the shortest ones.
+# Short recordings: of demo one and the same in its room, of maps some behind every table.
 PART = {
     "demo": ("m01-0000_iowa", "m01-0000_iowa_room"),
     "maps": (

@@ -35,7 +35,7 @@ def add_align_parser(commands) -> None:
         "--notes",
         metavar="FILE",
         help="a table of the notes, by its suffix: .csv (all, with confidences), .tsv (as MAPS), "
-        ".jams, .svl (Sonic Visualiser), .txt (Audacity)",
+        ".jams, .match (printed scores), .svl (Sonic Visualiser), .txt (Audacity)",
     )
     parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
     parser.add_argument(

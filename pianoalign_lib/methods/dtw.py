@@ -7,9 +7,9 @@ with its parameters, except that no transposition is searched. Two properties of
   hop: asked for 100 Hz it takes 220 samples at 22,050 Hz, and its features drift by 0.23 %.
 - The path carries a bias, because Sync Toolbox moves all onsets it finds in audio 25 ms forward to
   make up for its filters' delay and an attack. Measured with a drift of 10 %, as the median error:
-  -9 to +4 ms (early) on sampled, synthesized and closely recorded pianos, +19 to +28 ms on a
-  distantly recorded Disklavier. With an exact score it is a whole frame (0 or 20 ms). It is left
-  as it is, as part of the baseline.
+  -9 to +7 ms on sampled, synthesized and closely recorded pianos, +15 ms in simulated rooms, +19
+  to +28 ms on a distantly recorded Disklavier. With an exact score it is a whole frame (0 or 20
+  ms). It is left as it is, as part of the baseline.
 
 A last chord that rings on after the last note of the score is misplaced, by up to the length of
 its tail, because the path must end at both ends.

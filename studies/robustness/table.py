@@ -83,8 +83,9 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
         places += [(test_set, name) for name in CONDITIONS if SCORE not in (test_set, name)]
     for test_set, condition in places:
         row: list[Cell] = [test_set, condition]
-        reason = NO_SCORES if condition == SCORE else "" if len(frame) else NO_TIME
         scored = {name: found.get((test_set, condition, name)) for name in ("localizer", *PEERS)}
+        lacks_scores = condition == SCORE and scored["localizer"] is None
+        reason = NO_SCORES if lacks_scores else "" if len(frame) else NO_TIME
         row += [_cell(scored["localizer"], key, scored["exact"], reason) for key in OURS]
         for method, (_, keys) in PEERS.items():
             row += [_cell(scored[method], key, None, reason) for key in keys]
