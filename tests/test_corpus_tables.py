@@ -9,6 +9,10 @@ import pandas as pd
 import pytest
 from synthetic_predictions import predictions
 
+from companion.tables.corpus import table5_pianos, table_cross_corpus
+from companion.tables.model import Table
+from companion.tables.paper import table2_architecture
+from companion.tables.provenance import publish
 from pianoalign_lib.common.config import corpus_paths, load_params, training_config, variant_config
 from pianoalign_lib.common.errors import PianoAlignError
 from pianoalign_lib.common.labels import method_label, real_or_stand_in
@@ -17,10 +21,6 @@ from pianoalign_lib.corpora.maps.split import expected_recordings
 from pianoalign_lib.corpora.recordings import Recording, write_index
 from pianoalign_lib.methods.placing import prepare
 from pianoalign_lib.scoring import metrics
-from pianoalign_lib.tables.corpus import table5_pianos, table_cross_corpus
-from pianoalign_lib.tables.model import Table
-from pianoalign_lib.tables.paper import table2_architecture
-from pianoalign_lib.tables.provenance import publish
 
 RECORDINGS = pd.DataFrame({"recording": ["a", "b", "c"], "piano": ["X", "X", "Y"]})
 
@@ -115,8 +115,12 @@ def test_a_corpus_has_its_own_settings_over_the_general_ones(repository):
     assert own["training"]["epochs"] == general["maps"]["training"]["epochs"]
     assert own["training"]["learning_rate"] == general["training"]["learning_rate"]
     added = set(own["variants"]) - set(general["variants"])
-    again = {f"{name}_seed2" for name in ("cnn", "gru", "lstm_uni", "crnn_mel", "crnn_200fps")}
-    assert added == again | {"crnn_seed2", "crnn_seed3", "transformer", "excerpt_10s", "pooling"}
+    compared = ("cnn", "crnn", "gru", "lstm_uni", "crnn_cqt", "crnn_logmel", "crnn_mel")
+    again = {
+        f"{name}_seed{n}" for name in (*compared, "crnn_200fps", "transformer") for n in (2, 3)
+    }
+    questions = {"excerpt_2s", "excerpt_5s", "excerpt_10s", "pooling", "one_rate"}
+    assert added == again | questions | {"transformer", "transformer_long"}
     assert own["evaluation"]["tolerances_ms"] == general["evaluation"]["tolerances_ms"]
     assert training_config(own, "crnn_seed2") == replace(training_config(own, "crnn"), seed=2)
     assert variant_config(own, "crnn_seed2") == replace(
@@ -146,7 +150,7 @@ def test_a_table_on_a_part_of_maps_says_so(tmp_path, repository, monkeypatch):
     assert real < whole < len(listed())
     assert expected_recordings("demo", params) is None
     paths = replace(corpus_paths("maps", repository), root=tmp_path)
-    monkeypatch.setattr("pianoalign_lib.tables.provenance.training_hash", lambda _: "0123")
+    monkeypatch.setattr("companion.tables.provenance.training_hash", lambda _: "0123")
     row = Recording("r", "test", "test", "p", "X", "software", 60.0, 5, "ab")
     for count, stamp in ((3, f"(partial: 3 of {whole} recordings)"), (whole, None)):
         rows = [replace(row, recording=f"r{index}") for index in range(count)]
