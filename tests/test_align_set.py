@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -246,9 +247,15 @@ def start(data: Path, out: Path, workers: int = 1) -> subprocess.Popen:
     )
 
 
-def wait_for_records(out: Path, n_records: int) -> None:
+def records(out: Path) -> list[Path]:
+    """Return the records of the pairs that are finished."""
+    return [path for path in out.rglob("[!.]*.json") if path.name != "manifest.json"]
+
+
+def wait_for_records(out: Path, n_records: int, process: subprocess.Popen) -> None:
+    """Wait for so many records, or for the end of the run: a fast machine may be done before."""
     end_s = time.monotonic() + 120
-    while len(list(out.rglob("[!.]*.json"))) < n_records and time.monotonic() < end_s:
+    while len(records(out)) < n_records and process.poll() is None and time.monotonic() < end_s:
         time.sleep(0.01)
 
 
@@ -259,18 +266,19 @@ def test_killed_at_random_moments_it_ends_the_same(
     kept: dict[Path, int] = {}
     for n_records in (1, 2):
         process = start(data, out)
-        wait_for_records(out, n_records)
+        wait_for_records(out, n_records, process)
         time.sleep(rng.uniform(0.0, 0.5))
         process.kill()
         process.communicate()
         # What was finished before is not done again.
         assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in kept.items())
-        kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.json")}
+        kept = {path: path.stat().st_mtime_ns for path in records(out)}
         assert all(json.loads(path.read_text())["status"] for path in kept)  # none is half
     assert kept
     process = start(data, out)
-    wait_for_records(out, len(kept) + 1)
-    os.killpg(process.pid, signal.SIGINT)
+    wait_for_records(out, len(kept) + 1, process)
+    with suppress(ProcessLookupError):  # it may be done
+        os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate()
     assert "Traceback" not in told
     if process.returncode == 130:  # else it was done before
@@ -292,8 +300,8 @@ def test_a_worker_of_dask_that_is_killed_loses_no_finished_pair(
     pytest.importorskip("distributed")
     out = tmp_path / "out"
     process = start(data, out, workers=2)
-    wait_for_records(out, 1)
-    kept = {path: path.stat().st_mtime_ns for path in out.rglob("[!.]*.json")}
+    wait_for_records(out, 1, process)
+    kept = {path: path.stat().st_mtime_ns for path in records(out)}
     children = psutil.Process(process.pid).children(recursive=True)
     workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
     assert len(workers) == 2

@@ -83,16 +83,6 @@ for name, (figure, data) in {
 assert "matplotlib.pyplot" not in sys.modules
 """
 
-_ROOMS_WITHOUT_TORCH = """
-import importlib, pkgutil, sys
-import pianoalign_lib
-for room in ("scoring", "tables", "figures"):
-    folder = importlib.import_module(f"pianoalign_lib.{room}")
-    for module in pkgutil.iter_modules(folder.__path__, folder.__name__ + "."):
-        importlib.import_module(module.name)
-        assert "torch" not in sys.modules, module.name
-"""
-
 
 def test_files_of_two_processes_are_identical(tmp_path: Path) -> None:
     for run in ("first", "second"):
@@ -107,10 +97,6 @@ def test_files_of_two_processes_are_identical(tmp_path: Path) -> None:
         content = (tmp_path / "first" / name).read_bytes()
         assert content == (tmp_path / "second" / name).read_bytes()
         assert not re.search(rb"CreationDate|ModDate|<dc:date>|Software|20\d\d-\d\d-\d\d", content)
-
-
-def test_nothing_from_scores_to_figures_imports_torch() -> None:
-    subprocess.run([sys.executable, "-c", _ROOMS_WITHOUT_TORCH], check=True)
 
 
 def test_png_is_large_enough_for_a_slide(tmp_path: Path) -> None:

@@ -210,4 +210,7 @@ def test_what_is_said_of_scores_is_what_table_9_has() -> None:
     silent = 100 * drawn["n_silent"].sum() / drawn["n_aligned"].sum()
     many = drawn[drawn["silent_share"] > 0.005]
     counts = f"{len(many)} cases, {(many['test_set'] == 'score').sum()} of them scores"
-    assert f"Of {len(drawn)} cases drawn at random, {silent:.2f} %" in said and counts in said
+    assert (
+        f"Of {len(drawn)} cases drawn at random from both, {silent:.2f} %" in said
+        and counts in said
+    )
