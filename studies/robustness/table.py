@@ -36,6 +36,7 @@ CONDITIONS = {  # built by studies/robustness
 NO_SCORES = "the scores of (n)ASAP were not here: see studies/robustness/scores.py"
 NOT_RUN = {"maps": ["ENSTDkCl", "ENSTDkAm"]}  # test sets that have rows, run or not
 NO_TIME = "takes about three hours on two cores: python -m studies robustness --corpus maps"
+NOT_ASKED = "not among the methods of params.yaml (topic robustness)"
 # The columns of each method: of the notes that were played, but for silent errors.
 OURS = {
     "acc_10ms": "10 ms",
@@ -88,7 +89,7 @@ def table9_robustness(frame: pd.DataFrame, corpus: str) -> Table:
         reason = NO_SCORES if lacks_scores else "" if len(frame) else NO_TIME
         row += [_cell(scored["localizer"], key, scored["exact"], reason) for key in OURS]
         for method, (_, keys) in PEERS.items():
-            row += [_cell(scored[method], key, None, reason) for key in keys]
+            row += [_cell(scored[method], key, None, reason or NOT_ASKED) for key in keys]
         rows.append(row)
     return Table("table9_robustness", _CAPTION, columns, rows, _notes(frame))
 
