@@ -28,6 +28,7 @@ from benchmarks.field.table import (
     read_paired,
     scores_of,
 )
+from companion.tables.paper import table2_architecture
 from pianoalign_lib.common.config import corpus_paths, load_params, project_root
 from pianoalign_lib.common.files import write_text
 from pianoalign_lib.common.labels import condition_label
@@ -36,8 +37,6 @@ from studies.instruments import names
 from studies.instruments.table import scores_of as instrument_scores
 from studies.transcription import plan
 from studies.transcription.summary import SET_LABELS, SETS, Summary, read_transcription
-
-from .readme_reproduction import reproduction_table
 
 # Corpus and test set of each column, and its header.
 WHOLE = {
@@ -57,6 +56,16 @@ METHODS = {
     "crnn": "CRNN (paper)",
     "hybrid": "DTW + CRNN (paper)",
     "localizer": "**pianoalign**",
+}
+NETWORKS = {
+    "none": "input as it is",
+    "dtw": "DTW (MrMsDTW)",
+    "cnn": "CNN only",
+    "lstm_uni": "LSTM, one direction",
+    "gru": "GRU, both directions",
+    "crnn": "full CRNN: LSTM, both directions",
+    "transformer": "transformer in the LSTM's place",
+    "transformer_long": "the same, trained three times as long",
 }
 COSTS = ("maps", "ENSTDkCl")  # where the processor time is from
 # Both microphone positions together, and of them what was used in development.
@@ -163,6 +172,32 @@ def _points(paired: pd.DataFrame, test_set: str, offset: str) -> str:
 
 def _files(root: Path, name: str, read: Callable[[Path], pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {corpus: read(root / "results" / corpus / name) for corpus in ("maps", "demo")}
+
+
+def reproduction_table(root: Path) -> str:
+    """Return notes within 10 ms (%) by network: one training, all of table 2, and the paper."""
+    scores = _metrics(root)
+    table = table2_architecture(read_scores(root / "results" / "maps" / "metrics.csv"))
+    shown = table.shown()
+    texts = {
+        row[0]: dict(zip(shown.headers, cells, strict=True))
+        for row, cells in zip(table.rows, shown.rows, strict=True)
+    }
+    rows = [["", "`maps`, first training", "`maps`, all trainings", "`demo`", "Paper (MAPS)"]]
+    for method, label in NETWORKS.items():
+        found = [scores[corpus].find("test", method, MAIN) for corpus in ("maps", "demo")]
+        maps, demo = (row.label if isinstance(row, Missing) else _percent(row, 10) for row in found)
+        trainings, paper = "", "–" if method == "none" else "not in our source"
+        if method in texts:
+            trainings, paper = _trainings(texts[method]), texts[method]["Paper, 10 ms"]
+        rows.append([label, maps, trainings, demo, paper])
+    return _table(rows)
+
+
+def _trainings(text: dict[str, str]) -> str:
+    """Return mean, standard deviation and number of trainings, where there are several."""
+    mean, spread, count = (text[name] for name in ("mean", "± points", "number"))
+    return "" if spread == "–" else f"{mean} ± {spread} ({count})"
 
 
 def instruments_table(root: Path) -> str:
