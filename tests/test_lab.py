@@ -25,6 +25,7 @@ from tools.lab_browser import READY, drag, finished, heard, open_notebook, run_a
 
 __all__ = ["browser"]
 PICTURE = ".widget-image[src^=blob]"
+CLOSED_SOCKET = r"tornado\.(iostream\.StreamClosedError|websocket\.WebSocketClosedError)"
 TOLD = ".widget-html-content"
 TWO_HOURS_S = 7200
 REFUSED_WITHIN_S = 30.0
@@ -41,8 +42,10 @@ def lab(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "jupyterlab", "--allow-root", option, "notebooks"]
     with serving(command, root, root, PYTHONPATH=str(ROOT)) as address:
         yield address
-    # What goes wrong in a widget's callback is in the log only.
-    assert "Traceback" not in (root / "lab.log").read_text()
+    # What goes wrong in a widget's callback is in the log only. A page that is closed while the
+    # server still writes to it leaves there that its socket is closed, which is no fault.
+    raised = (root / "lab.log").read_text().split("Traceback (most recent call last)")[1:]
+    assert [each for each in raised if not re.search(CLOSED_SOCKET, each)] == []
 
 
 @pytest.fixture
