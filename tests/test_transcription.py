@@ -6,14 +6,19 @@ import mir_eval
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import load_notes, read_index
 from pianoalign_lib.corpora.timing_errors import loose_notes
+from pianoalign_lib.crnn.features import compute_features
+from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.io.placement import NOT_HEARD, placed
 from studies.transcription import labels as labels_module
+from studies.transcription.augment import DYNAMIC_RANGE_DB, Augmentation, augmented, moved
 from studies.transcription.flaws import with_flaws
 from studies.transcription.labels import labels_of, make_labels, quality, read_labels
 from studies.transcription.matching import match, precision_recall_f1
@@ -174,6 +179,40 @@ def test_a_target_tells_where_between_frames_an_onset_is():
     assert target[99, 87] == pytest.approx(np.exp(-(0.9**2) / 2), rel=1e-5)
     assert np.count_nonzero(target[:, [0, 86]]) == 0
     assert not onset_targets(notes[:0], 10, 100, 0.010).any()
+
+
+def test_a_sound_20_db_softer_lies_as_low_in_the_spectrum_as_the_augmentation_assumes():
+    time_s = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    tone = np.sin(2 * np.pi * 440 * time_s) * np.where(time_s < 1, 1.0, 0.1)
+    spectrum = compute_features(tone.astype(np.float32), "log_cqt", 100)[:, 69 - 21]
+    lower = spectrum[40:60].mean() - spectrum[140:160].mean()
+    assert lower == pytest.approx(20 / DYNAMIC_RANGE_DB, rel=0.01)
+
+
+@pytest.mark.parametrize("keys", [-88, -3, 0, 2, 88])
+def test_an_image_is_moved_by_keys_and_filled_with_nothing(keys):
+    image = np.arange(1.0, 2 * 88 + 1).reshape(2, 88)
+    by_hand = np.zeros_like(image)
+    for key in range(88):
+        if 0 <= key - keys < 88:
+            by_hand[:, key] = image[:, key - keys]
+    np.testing.assert_array_equal(moved(image, keys), by_hand)
+
+
+@given(seed=st.integers(0, 10_000), semitones=st.integers(0, 5), decibel=st.floats(0, 12))
+def test_another_piano_plays_the_same_notes_on_moved_keys(seed, semitones, decibel):
+    rng = np.random.default_rng(seed)
+    target = (rng.random((5, 88)) < 0.2).astype(np.float32)
+    spectrum = 0.5 * target  # what sounds lies 40 dB below full scale, the rest is silent
+    limits = Augmentation(semitones, decibel, decibel)
+    heard, labels = augmented(spectrum, target, limits, np.random.default_rng(seed))
+    possible = [moved(target, keys) for keys in range(-semitones, semitones + 1)]
+    assert any(np.array_equal(labels, each) for each in possible)
+    np.testing.assert_array_equal(heard > 0, labels > 0)  # silence stays silent
+    change_db = 80 * (heard[labels > 0] - 0.5)
+    assert np.abs(change_db).max(initial=0) <= 2 * decibel + 1e-3 and heard.dtype == np.float32
+    if not semitones and not decibel:
+        np.testing.assert_array_equal(heard, spectrum)
 
 
 def test_peaks_are_found_between_frames_by_the_parabola():

@@ -47,6 +47,7 @@ def project(toy_project, monkeypatch):
     """The toy project, whose labels are the true ones, with a quick training."""
     params = yaml.safe_load((toy_project.root / "params.yaml").read_text())
     params["transcription"] |= {"training": QUICK, "recurrent_width": 64, "gaps_ms": [50]}
+    params["transcription"]["augmentation"] = {"semitones": 1, "equaliser_db": 3, "level_db": 3}
     params["transcription"]["thresholds"] = [0.05, 0.1, 0.2, 0.3, 0.5]
     (toy_project.root / "params.yaml").write_text(yaml.safe_dump(params))
 

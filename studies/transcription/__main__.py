@@ -20,11 +20,15 @@ def main(argv: list[str] | None = None) -> int:
     train.add_argument("--labels", nargs="+", help="default: all that is planned")
     train.add_argument("--seeds", nargs="+", type=int, help="default: those of params.yaml")
     train.set_defaults(run=_train)
+    held_out = steps.add_parser("held-out", help="F1 on a piano that is kept out of the training")
+    held_out.add_argument("--piano", default="AkPnBcht")
+    held_out.add_argument("--seeds", nargs="+", type=int, default=[1])
+    held_out.set_defaults(run=_held_out)
     predict = steps.add_parser("predict", help="transcribe the test recordings by all checkpoints")
     predict.set_defaults(run=_predict)
     score = steps.add_parser("score", help="score what was found")
     score.set_defaults(run=_score)
-    for step in (labels, train, predict, score):
+    for step in (labels, train, held_out, predict, score):
         step.add_argument("--corpus", default="maps")
     return run_command(parser.parse_args(argv))
 
@@ -49,6 +53,15 @@ def _train(arguments: argparse.Namespace) -> None:
     if not arguments.labels and not arguments.seeds:
         for name, seed in longer_runs(params):
             print(train(paths, params, name, seed, longer=True))
+
+
+def _held_out(arguments: argparse.Namespace) -> None:
+    from .held_out import held_out_f1
+
+    paths, params = corpus_of(arguments)
+    for seed in arguments.seeds:
+        f1 = held_out_f1(paths, params, arguments.piano, seed)
+        print(f"{arguments.piano}, seed {seed}: {100 * f1:.1f} % F1 at 50 ms")
 
 
 def _predict(arguments: argparse.Namespace) -> None:

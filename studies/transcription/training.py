@@ -8,7 +8,7 @@ least loss there, threshold and gap are those of the best F1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ from pianoalign_lib.common.config import (
 )
 from pianoalign_lib.common.errors import ConfigError
 from pianoalign_lib.common.files import atomic_path
-from pianoalign_lib.corpora.recordings import corpus_hash, read_index
-from pianoalign_lib.crnn.excerpts import TrainingItem, load_items
+from pianoalign_lib.corpora.recordings import Recording, corpus_hash, read_index
+from pianoalign_lib.crnn.excerpts import load_items
 from pianoalign_lib.crnn.training import TrainingState
 
+from .augment import Augmentation, augmented
 from .labels import read_labels
 from .matching import match, precision_recall_f1
 from .network import Transcriber, TranscriberInfo, posterior, save_transcriber
@@ -53,6 +54,7 @@ class TranscriberConfig(TrainingConfig):
     recurrent_width: int
     target_ms: float
     positive_weight: float
+    augmentation: Augmentation
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def transcriber_config(
     try:
         own = {key: settings[key] for key in ("recurrent_width", "target_ms", "positive_weight")}
         own |= settings["training"]
+        own["augmentation"] = Augmentation(**settings["augmentation"])
         if longer:
             own |= settings["longer"]["training"]
         return TranscriberConfig(seed=seed, note_ms=0.0, **own)
@@ -99,9 +102,33 @@ def train(
     run = run_name(name + LONGER * longer, seed)
     variant = VariantConfig(name=run, **topic(params, "crnn"))
     items, validation, sha = _load(paths, params, name, variant, config)
+    state, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
+    info = TranscriberInfo(
+        name, threshold, gap_s, asdict(variant), asdict(config), paths.corpus, sha
+    )
+    path = checkpoint_folder(paths) / f"{run}.safetensors"
+    with atomic_path(path.with_suffix(".csv")) as temporary:
+        pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
+    save_transcriber(path, state.best_model(), info)
+    return path
+
+
+def fit(
+    paths: CorpusPaths,
+    settings: dict[str, Any],
+    variant: VariantConfig,
+    config: TranscriberConfig,
+    items: list[Heard],
+    validation: list[Heard],
+    corpus_sha: str,
+) -> tuple[TranscriberState, float, float]:
+    """Train to the end, from where it was stopped; return its state, threshold and gap.
+
+    `settings` is the topic ``transcription``; the variant's name is that of the training.
+    """
     gaps_s = [gap_ms / 1000 for gap_ms in settings["gaps_ms"]]
-    state = TranscriberState(variant, config, sha, settings["thresholds"], min(gaps_s))
-    resume = working_folder(paths) / "resume" / f"{run}-{state.key}.pt"
+    state = TranscriberState(variant, config, corpus_sha, settings["thresholds"], min(gaps_s))
+    resume = working_folder(paths) / "resume" / f"{variant.name}-{state.key}.pt"
     state.load(resume)
     while not state.finished:
         state.run_epoch(items, validation)
@@ -111,14 +138,7 @@ def train(
     _, threshold, gap_s = best_decoding(
         outputs, validation, settings["thresholds"], gaps_s, variant.fps
     )
-    info = TranscriberInfo(
-        name, threshold, gap_s, asdict(variant), asdict(config), paths.corpus, sha
-    )
-    path = checkpoint_folder(paths) / f"{run}.safetensors"
-    with atomic_path(path.with_suffix(".csv")) as temporary:
-        pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
-    save_transcriber(path, model, info)
-    return path
+    return state, threshold, gap_s
 
 
 class TranscriberState(TrainingState):
@@ -163,7 +183,7 @@ class TranscriberState(TrainingState):
 
 
 def draw_excerpts(
-    items: list[Heard], frames: int, config: TrainingConfig, rng: np.random.Generator
+    items: list[Heard], frames: int, config: TranscriberConfig, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield an epoch's batches: spectrum and target, each [shape=(batch, frames, 88), float32]."""
     lengths = np.array([len(item.features) for item in items], dtype=float)
@@ -172,8 +192,9 @@ def draw_excerpts(
         batch = np.zeros((2, config.batch_size, frames, items[0].target.shape[1]), np.float32)
         for place, row in enumerate(rows):
             first = int(rng.integers(0, max(1, len(items[row].features) - frames)))
-            for side, image in enumerate((items[row].features, items[row].target)):
-                part = image[first : first + frames]
+            cut = slice(first, first + frames)
+            parts = items[row].features[cut], items[row].target[cut]
+            for side, part in enumerate(augmented(*parts, config.augmentation, rng)):
                 batch[side, place, : len(part)] = part
         yield batch[0], batch[1]
 
@@ -210,25 +231,31 @@ def _load(
     recordings = read_index(paths.split("train"), split="train")
     held_out = read_index(paths.split("eval"), split="validation")
     labels = read_labels(paths, params, recordings, labels_named(params, name))
-    cache = paths.data / "features"
-    items = load_items(paths.split("train"), recordings, variant, cache)
-    items = [replace(item, notes=table) for item, table in zip(items, labels, strict=True)]
-    validation = load_items(paths.split("eval"), held_out, variant, cache)
+    items = load_heard(paths, "train", recordings, variant, config, labels)
+    validation = load_heard(paths, "eval", held_out, variant, config)
     sha = digest([corpus_hash([*recordings, *held_out]), *map(_table_digest, labels)])
-    return _heard(items, variant, config), _heard(validation, variant, config), sha
+    return items, validation, sha
 
 
-def _heard(
-    items: list[TrainingItem], variant: VariantConfig, config: TranscriberConfig
+def load_heard(
+    paths: CorpusPaths,
+    part: str,
+    recordings: list[Recording],
+    variant: VariantConfig,
+    config: TranscriberConfig,
+    labels: list[pd.DataFrame] | None = None,
 ) -> list[Heard]:
+    """Return recordings of ``train`` or ``eval``, with true labels if none are given."""
+    items = load_items(paths.split(part), recordings, variant, paths.data / "features")
     width_s = config.target_ms / 1000
+    tables = labels if labels is not None else [item.notes for item in items]
     return [
         Heard(
             item.features,
-            onset_targets(item.notes, len(item.features), variant.fps, width_s),
-            item.notes,
+            onset_targets(notes, len(item.features), variant.fps, width_s),
+            notes,
         )
-        for item in items
+        for item, notes in zip(items, tables, strict=True)
     ]
 
 
