@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import nbformat
 import numpy as np
@@ -25,7 +26,10 @@ from studies.transcription.plan import (
     TRUE,
     Labels,
     checkpoint_folder,
+    labels_named,
     planned,
+    planned_runs,
+    planned_stronger,
     prediction_folder,
     working_folder,
 )
@@ -34,7 +38,11 @@ from studies.transcription.predict import predict
 from studies.transcription.predictions import pack, read_predictions
 from studies.transcription.score import write_transcription
 from studies.transcription.summary import DISKLAVIER, PIANO, Summary
-from studies.transcription.table import table11_transcription, table11b_precision_recall
+from studies.transcription.table import (
+    table11_transcription,
+    table11b_precision_recall,
+    table11c_stronger,
+)
 
 QUICK = {
     "excerpt_s": 0.5, "batch_size": 4, "learning_rate": 2.0e-3, "epochs": 3, "steps_per_epoch": 120,
@@ -47,7 +55,7 @@ def project(toy_project, monkeypatch):
     """The toy project, whose labels are the true ones, with a quick training."""
     params = yaml.safe_load((toy_project.root / "params.yaml").read_text())
     params["transcription"] |= {"training": QUICK, "recurrent_width": 64, "gaps_ms": [50]}
-    params["transcription"]["augmentation"] = {"semitones": 1, "equaliser_db": 3, "level_db": 3}
+    params["transcription"]["stronger"]["training"] = {"epochs": 1}
     params["transcription"]["thresholds"] = [0.05, 0.1, 0.2, 0.3, 0.5]
     (toy_project.root / "params.yaml").write_text(yaml.safe_dump(params))
 
@@ -90,12 +98,39 @@ def test_a_toy_training_learns_stops_and_goes_on_to_the_same_bytes(project, monk
         load_transcriber(path)
 
 
-def test_a_longer_training_differs_in_what_params_yaml_says():
+def test_a_stronger_training_differs_in_what_params_yaml_says():
     params = load_params()
-    short, longer = (training.transcriber_config(params, 1, each) for each in (False, True))
-    changed = {key for key, value in vars(short).items() if vars(longer)[key] != value}
-    assert changed == set(params["transcription"]["longer"]["training"])
-    assert longer.epochs > short.epochs
+    plain, stronger = (training.transcriber_config(params, 1, each) for each in (False, True))
+    changed = {key for key, value in vars(plain).items() if vars(stronger)[key] != value}
+    assert changed == {*params["transcription"]["stronger"]["training"], "augmentation"}
+    assert plain.augmentation is None and stronger.epochs > plain.epochs
+
+
+def test_a_stronger_training_hears_augmented_excerpts_of_the_same_labels(project, monkeypatch):
+    params, heard = load_params(), []
+
+    def keep(spectrum, target, limits, rng):
+        heard.append(limits)
+        return spectrum, target
+
+    monkeypatch.setattr(training, "augmented", keep)
+    training.train(project, params, TRUE.name, 1)
+    assert not heard
+    name = replace(TRUE, stronger=True).name
+    path = training.train(project, params, name, 1)
+    assert path.name == "exact-none_stronger_seed1.safetensors"
+    assert len(heard) == QUICK["steps_per_epoch"] * QUICK["batch_size"]
+    assert vars(heard[0]) == params["transcription"]["stronger"]["augmentation"]
+
+
+def test_what_is_planned_of_the_stronger_transcriber(repository):
+    params = load_params(repository, "maps")
+    stronger = planned_stronger(params)
+    assert len(stronger) == len([kind for kind in planned(params) if not kind.flawed])
+    assert labels_named(params, "note100-dtw_stronger") == replace(DTW, stronger=True)
+    # It is compared with trainings of its own.
+    assert all(kind.loose.stronger and kind.ideal.stronger for kind in stronger)
+    assert len(set(planned_runs(params))) == len(planned_runs(params))
 
 
 def test_predictions_are_stored_once_per_checkpoint_and_scored(project):
@@ -273,13 +308,24 @@ def test_table_11_says_what_was_run_and_what_was_not(repository):
     assert other["seeds"] == 0 and str(other["f1_10ms"]).startswith("not run")
     text = table.markdown()
     assert "upper bound" in text and "not run" in text
-    assert "instead of" not in text  # no longer trainings yet
-    longer = counts(seeds=(1,)).assign(labels=lambda rows: rows["labels"] + "_longer")
-    both = Summary(pd.concat([counts(), longer]), samples=20, seed=3)
-    text = table11_transcription(both, quality, params).markdown()
-    assert "no error: 92.0 (was 92.0) on unseen software piano" in text
     more = table11b_precision_recall(summary, params).frame()
     assert more.iloc[0]["precision_50ms"] == more.iloc[0]["recall_50ms"] == 93.0
+
+
+def test_table_11c_has_the_stronger_transcriber_alone(repository):
+    params = load_params(repository, "maps")
+    quality = pd.DataFrame({"labels": [TRUE.name, DTW.name], "acc_10ms": [1.0, 0.2]})
+    stronger = counts(seeds=(1,)).assign(labels=lambda rows: rows["labels"] + "_stronger")
+    both = Summary(pd.concat([counts(), stronger]), samples=100, seed=3)
+    frame = table11c_stronger(both, quality, params).frame()
+    assert len(frame) == 2 * len(planned_stronger(params))
+    first, dtw = frame.iloc[0], frame[frame["labels"] == "DTW"].iloc[0]
+    assert (first["seeds"], first["labels_10ms"], first["f1_50ms"]) == (1, 100.0, 92.0)
+    assert (dtw["labels_10ms"], dtw["won_back_50ms"]) == (20.0, 50.0)
+    plain = Summary(counts(), samples=100, seed=3)
+    assert set(table11c_stronger(plain, quality, params).frame()["seeds"]) == {0}
+    both, alone = (table11_transcription(each, quality, params).frame() for each in (both, plain))
+    pd.testing.assert_frame_equal(both, alone)
 
 
 def test_tables_and_figure_stand_before_anything_was_run(repository):
@@ -288,6 +334,7 @@ def test_tables_and_figure_stand_before_anything_was_run(repository):
     assert set(table.frame()["seeds"]) == {0}
     assert "not run" in table.markdown()
     table11b_precision_recall(empty, params).markdown()
+    table11c_stronger(empty, pd.DataFrame({"labels": []}), params).markdown()
     figure, data = figure_transcription(empty, params)
     assert data.empty and len(figure.axes) == 8
 
@@ -325,7 +372,7 @@ def test_the_notebook_on_maps_writes_its_tables_and_figure(tmp_path):
     quality.to_csv(paths.results / "transcription_labels.csv", index=False)
     executed = run_notebook("11_transcription", "maps", root=root)
     written = {file.stem for file in (paths.results / "tables").iterdir()}
-    assert written == {"table11_transcription", "table11b_precision_recall"}
+    assert written == {"table11_transcription", "table11b_precision_recall", "table11c_stronger"}
     assert {file.name for file in paths.figures.iterdir()} == {
         f"figure_transcription.{suffix}" for suffix in ("svg", "pdf", "png", "csv")
     }

@@ -6,7 +6,6 @@ import argparse
 import sys
 
 from pianoalign_lib.cli import corpus_of, run_command
-from pianoalign_lib.common.config import topic
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,19 +39,15 @@ def _labels(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from .plan import TOPIC, labels_named, longer_runs, planned
+    from .plan import labels_named, planned_runs
     from .training import train
 
     paths, params = corpus_of(arguments)
-    names = arguments.labels or [kind.name for kind in planned(params)]
-    for name in names:
+    for name in arguments.labels or ():
         labels_named(params, name)  # an unknown one ends it before anything is trained
-    for seed in arguments.seeds or topic(params, TOPIC)["seeds"]:
-        for name in names:
+    for name, seed in planned_runs(params):
+        if name in (arguments.labels or [name]) and seed in (arguments.seeds or [seed]):
             print(train(paths, params, name, seed))
-    if not arguments.labels and not arguments.seeds:
-        for name, seed in longer_runs(params):
-            print(train(paths, params, name, seed, longer=True))
 
 
 def _held_out(arguments: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ def held_out_f1(
         If no recording for training is of that piano.
     """
     torch.set_num_threads(1)
-    config, settings = transcriber_config(params, seed), topic(params, TOPIC)
+    config, settings = transcriber_config(params, seed, stronger=True), topic(params, TOPIC)
     variant = VariantConfig(name=f"without_{piano}_seed{seed}", **topic(params, "crnn"))
     recordings = read_index(paths.split("train"), split="train")
     kept = [item for item in recordings if item.piano != piano]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pianoalign_lib.common.labels import condition_label, method_label
 TOPIC = "transcription"
 EXACT, KEEP = "exact", "none"  # the condition without errors, the method that changes nothing
 LOCALIZER = "localizer"
-_FLAWED, LONGER = "_flawed", "_longer"
+_FLAWED, _STRONGER = "_flawed", "_stronger"
 SCORES, QUALITY = "transcription.csv", "transcription_labels.csv"  # in results/<corpus>
 
 
@@ -29,16 +29,19 @@ class Labels:
         Whether notes are missing and wrong.
     method
         What placed the notes.
+    stronger
+        Whether the stronger transcriber is trained on them.
     """
 
     timing: str
     flawed: bool
     method: str
+    stronger: bool = False
 
     @property
     def name(self) -> str:
         """As in files: ``note100_flawed-dtw``."""
-        return f"{self.condition}-{self.method}"
+        return f"{self.condition}-{self.method}" + _STRONGER * self.stronger
 
     @property
     def condition(self) -> str:
@@ -48,7 +51,7 @@ class Labels:
     @property
     def loose(self) -> Labels:
         """The same file's labels as they are."""
-        return Labels(self.timing, self.flawed, KEEP)
+        return replace(self, method=KEEP)
 
     @property
     def ideal(self) -> Labels:
@@ -56,7 +59,8 @@ class Labels:
 
         Where the times are true and only notes are wrong, nothing wrong at all.
         """
-        return Labels(EXACT, self.flawed and self.timing != EXACT, KEEP)
+        flawed = self.flawed and self.timing != EXACT
+        return replace(self, timing=EXACT, flawed=flawed, method=KEEP)
 
 
 TRUE = Labels(EXACT, False, KEEP)
@@ -76,9 +80,14 @@ def planned(params: dict[str, Any]) -> list[Labels]:
     return kinds
 
 
+def planned_stronger(params: dict[str, Any]) -> list[Labels]:
+    """Return the kinds of labels that the stronger transcriber is trained on, too."""
+    return [replace(kind, stronger=True) for kind in planned(params) if not kind.flawed]
+
+
 def labels_named(params: dict[str, Any], name: str) -> Labels:
     """Return the kind of labels of that name; an unknown one is a `ConfigError`."""
-    known = {kind.name: kind for kind in planned(params)}
+    known = {kind.name: kind for kind in [*planned(params), *planned_stronger(params)]}
     if name not in known:
         raise ConfigError(f"unknown labels '{name}'; params.yaml has {', '.join(known)}")
     return known[name]
@@ -89,10 +98,12 @@ def run_name(name: str, seed: int) -> str:
     return f"{name}_seed{seed}"
 
 
-def longer_runs(params: dict[str, Any]) -> list[tuple[str, int]]:
-    """Return labels and seeds that are trained a second time, for longer."""
-    settings = topic(params, TOPIC)["longer"]
-    return [(name, settings["seed"]) for name in settings["labels"]]
+def planned_runs(params: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return labels and seed of all trainings."""
+    settings = topic(params, TOPIC)
+    runs = [(kind.name, seed) for seed in settings["seeds"] for kind in planned(params)]
+    seeds = settings["stronger"]["seeds"]
+    return runs + [(kind.name, seed) for seed in seeds for kind in planned_stronger(params)]
 
 
 def midi_label(kind: Labels) -> str:

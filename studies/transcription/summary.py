@@ -91,10 +91,7 @@ class Summary:
         return self._found[key]
 
     def spread(self, where: str, ms: float, calibrated: bool = False) -> float:
-        """Return the standard deviation of F1 between seeds, pooled over all labels; 0 if unknown.
-
-        A training that was longer is no other seed, and counts nowhere.
-        """
+        """Return the standard deviation of F1 between seeds, over all labels; 0 if unknown."""
         key = (where, ms, calibrated)
         if key not in self._spreads:
             rows = self.counts[self.counts["test_set"].isin(SETS[where])]
@@ -116,15 +113,6 @@ class Summary:
         if found is None or ideal is None or not self.alike(where, kind, kind.ideal):
             return None
         return Scored(ideal.value - found.value, ideal.draws - found.draws)
-
-    def of_one(self, name: str, where: str, ms: float, seed: int) -> float | None:
-        """Return the F1 of one training on labels of that name, or None."""
-        part = self.part(name, where, False)
-        part = part[part["seed"] == seed]
-        if part.empty:
-            return None
-        sums = part[[f"matched_{ms:g}ms", "n_true", "n_found"]].sum().to_numpy(dtype=float)
-        return float(precision_recall_f1(*sums)[2])
 
     def precision_recall(
         self, kind: Labels, where: str, ms: float, calibrated: bool = False

@@ -8,7 +8,7 @@ least loss there, threshold and gap are those of the best F1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ from .matching import match, precision_recall_f1
 from .network import Transcriber, TranscriberInfo, posterior, save_transcriber
 from .onsets import onset_targets, pick_onsets
 from .plan import (
-    LONGER,
     TOPIC,
+    Labels,
     checkpoint_folder,
     labels_named,
     run_name,
@@ -54,7 +54,7 @@ class TranscriberConfig(TrainingConfig):
     recurrent_width: int
     target_ms: float
     positive_weight: float
-    augmentation: Augmentation
+    augmentation: Augmentation | None = None
 
 
 @dataclass(frozen=True)
@@ -67,28 +67,25 @@ class Heard:
 
 
 def transcriber_config(
-    params: dict[str, Any], seed: int, longer: bool = False
+    params: dict[str, Any], seed: int, stronger: bool = False
 ) -> TranscriberConfig:
     """Return the settings of one training; a missing or unknown one is a `ConfigError`."""
     settings = topic(params, TOPIC)
     try:
         own = {key: settings[key] for key in ("recurrent_width", "target_ms", "positive_weight")}
         own |= settings["training"]
-        own["augmentation"] = Augmentation(**settings["augmentation"])
-        if longer:
-            own |= settings["longer"]["training"]
+        if stronger:
+            own |= settings["stronger"]["training"]
+            own["augmentation"] = Augmentation(**settings["stronger"]["augmentation"])
         return TranscriberConfig(seed=seed, note_ms=0.0, **own)
     except (KeyError, TypeError) as error:
         raise ConfigError(f"params.yaml: transcription: {error}") from error
 
 
-def train(
-    paths: CorpusPaths, params: dict[str, Any], name: str, seed: int, longer: bool = False
-) -> Path:
+def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> Path:
     """Train on the labels of that name; write weights and log, return the path of the weights.
 
-    A finished training is only written again, which takes seconds. One that is `longer` has a file
-    of its own.
+    A finished training is only written again, which takes seconds.
 
     Raises
     ------
@@ -98,10 +95,10 @@ def train(
         If recordings or labels are missing, or the loss is no number.
     """
     torch.set_num_threads(1)
-    config, settings = transcriber_config(params, seed, longer), topic(params, TOPIC)
-    run = run_name(name + LONGER * longer, seed)
+    kind, settings = labels_named(params, name), topic(params, TOPIC)
+    config, run = transcriber_config(params, seed, kind.stronger), run_name(name, seed)
     variant = VariantConfig(name=run, **topic(params, "crnn"))
-    items, validation, sha = _load(paths, params, name, variant, config)
+    items, validation, sha = _load(paths, params, kind, variant, config)
     state, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
     info = TranscriberInfo(
         name, threshold, gap_s, asdict(variant), asdict(config), paths.corpus, sha
@@ -194,7 +191,9 @@ def draw_excerpts(
             first = int(rng.integers(0, max(1, len(items[row].features) - frames)))
             cut = slice(first, first + frames)
             parts = items[row].features[cut], items[row].target[cut]
-            for side, part in enumerate(augmented(*parts, config.augmentation, rng)):
+            if config.augmentation:
+                parts = augmented(*parts, config.augmentation, rng)
+            for side, part in enumerate(parts):
                 batch[side, place, : len(part)] = part
         yield batch[0], batch[1]
 
@@ -223,14 +222,14 @@ def best_decoding(
 def _load(
     paths: CorpusPaths,
     params: dict[str, Any],
-    name: str,
+    kind: Labels,
     variant: VariantConfig,
     config: TranscriberConfig,
 ) -> tuple[list[Heard], list[Heard], str]:
     """Return what is trained on, what is validated on, and a hash over both."""
     recordings = read_index(paths.split("train"), split="train")
     held_out = read_index(paths.split("eval"), split="validation")
-    labels = read_labels(paths, params, recordings, labels_named(params, name))
+    labels = read_labels(paths, params, recordings, replace(kind, stronger=False))
     items = load_heard(paths, "train", recordings, variant, config, labels)
     validation = load_heard(paths, "eval", held_out, variant, config)
     sha = digest([corpus_hash([*recordings, *held_out]), *map(_table_digest, labels)])
