@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["Alignment", "PianoAlignError", "__version__", "align"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import what ``align`` needs on its first use: the package alone imports in no time."""
     if name == "align":

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped; the same command goes on from here"
 Params = dict[str, Any]
+DESCRIPTION = (
+    "Align piano MIDI files and scores to recordings. 'align', 'align-set' and 'models' work "
+    "anywhere; the other commands make the corpora, networks and results of the companion, inside "
+    "its folder."
+)
 CORPORA = ("demo", "maps", "maestro", "asap", "guitarset", "folder")
 
 
@@ -65,7 +70,7 @@ def _stop(message: str, code: int) -> int:
 
 def build_parser() -> ArgumentParser:
     """Return the parser of all commands."""
-    parser = ArgumentParser(prog="pianoalign", description=__doc__.splitlines()[0])
+    parser = ArgumentParser(prog="pianoalign", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"pianoalign {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_align_parser(commands)

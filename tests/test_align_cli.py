@@ -162,6 +162,9 @@ def test_outputs_that_are_refused(files, capsys):
         ["-o", files.folder],
         ["-o", "/dev/null"],
         ["-o", files.midi / "below" / "a.mid"],
+        ["-o", files.folder / "a.wav"],
+        ["-o", files.folder / "a"],
+        ["-o", a, "--report", files.folder / "a.pdf"],
     ):
         assert run(files, *options) == 1, options
         printed = capsys.readouterr()

@@ -17,6 +17,7 @@ from benchmarks.field import excerpts, measure, predictions, summary
 from benchmarks.field import run as field
 from benchmarks.field.__main__ import main
 from benchmarks.field.activations import OnTranskun
+from benchmarks.field.by_note import BY_NOTE, read_field_by_note, table8e_tools
 from benchmarks.field.conditions import field_notes
 from benchmarks.field.figure import figure4_field
 from benchmarks.field.matching import match_heard, place_on
@@ -171,6 +172,16 @@ def test_stored_predictions_are_scored_without_running_a_tool(toy_project, monke
     share = scores.dropna(subset="condition").set_index("offset")["acc_10ms"]
     assert share.to_dict() == {"raw": 0.0, "validation": 1.0, "oracle": 1.0}
     assert scores["offset_s"].iloc[0] == pytest.approx(0.02, abs=1e-5)
+    by_note = read_field_by_note(toy_project.results / BY_NOTE)
+    assert set(by_note["method"]) == {"transkun"} and set(by_note["test_set"]) == {"test"}
+    assert set(by_note.loc[~by_note["calibrated"], "acc_10ms"]) == {0.0}
+    assert set(by_note.loc[by_note["calibrated"], "acc_10ms"]) == {1.0}
+    counted = by_note[by_note["calibrated"]].groupby("kind")["n_notes"].sum()
+    assert set(counted) == {int(scores["n_notes"].iloc[0])}
+    shown = table8e_tools(by_note).frame()
+    heard = shown.loc[shown["method"] == "transkun", "calibrated_10ms"]
+    assert set(heard) == {"–", 100.0}  # fewer than 20 notes in a class, or all right
+    assert set(shown.loc[shown["method"] == "localizer", "raw_10ms"]) == {"not run"}
     whole = pd.read_parquet(folder / "transkun.parquet")
     whole[whole["recording"] != "e1"].to_parquet(folder / "transkun.parquet")
     assert main([]) == 0

@@ -1,4 +1,4 @@
-"""From the stored predictions to scores: ``field.csv`` and two files beside it; no tool is run.
+"""From the stored predictions to scores: ``field.csv`` and three files beside it; no tool is run.
 
 ``results/<corpus>/field.csv``
     One row per tool, test set and reading of the offset, pooled, with intervals over performances;
@@ -7,6 +7,8 @@
     The same recording by recording, the validation recordings among them.
 ``field_paired.csv``
     Ours minus each other tool on the same recordings, with a paired interval, as shares.
+``field_by_note.csv``
+    Those that hear single notes, by velocity and repetition (:mod:`.by_note`).
 
 The offset is read in three ways: ``raw`` leaves each onset where the tool put it; ``validation``
 takes off one constant per tool, its median error on the corpus's validation recordings, which a
@@ -26,6 +28,7 @@ from pianoalign_lib.common.labels import REAL_SETS
 from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
 
+from .by_note import BY_NOTE, field_by_note
 from .excerpts import DEVELOPMENT_RECORDINGS
 from .measured import SCORED, TOLERANCES_MS, versions_text
 from .predictions import INPUT, read_notes, read_predictions
@@ -53,7 +56,7 @@ SINGLE = [
 
 
 def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
-    """Score what is stored of a corpus; write ``field.csv`` and the two files beside it.
+    """Score what is stored of a corpus; write ``field.csv`` and the three files beside it.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     write_scores(paths.results / FIELD, pd.concat([scored, others]).astype(kinds))
     derived = each["test_set"].isin([DISKLAVIER, DEVELOPMENT])
     write_scores(paths.results / PER_RECORDING, each.loc[~derived, SINGLE])
+    write_scores(paths.results / BY_NOTE, field_by_note(found, bootstrap))
     write_scores(paths.results / PAIRED, paired(each[each["test_set"] != VALIDATION], bootstrap))
     return paths.results / FIELD
 

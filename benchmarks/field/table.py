@@ -116,6 +116,7 @@ def table7_field(
         size_note(found),
         *_failures(field),
         *_PAIRED_NOTE[: paired is not None],
+        *_offsets(field),
         _COST,
         _MATCHING,
         f"Versions: {field_versions(field)}.",
@@ -166,6 +167,18 @@ def scores_of(field: pd.DataFrame, offset: str = "raw") -> Scores:
 def field_names(test_set: str, method: str) -> list[Cell]:
     """Return the cells of :data:`NAMES`."""
     return [Name(test_set, set_label(test_set)), Name(method, TOOLS[method])]
+
+
+def _offsets(field: pd.DataFrame) -> list[str]:
+    """Return what each tool's offset on validation is, in a sentence."""
+    if "offset_s" not in field:
+        return []
+    known = field.dropna(subset=["condition", "offset_s"]).groupby("method")["offset_s"].first()
+    parts = [f"{TOOLS[name]} {1000 * known[name]:+.1f}" for name in TOOLS if name in known]
+    return [
+        f"Offsets on validation (ms): {', '.join(parts)}. Its recordings are of other pianos than "
+        "the test's, some in rooms: taking off an offset that the test set does not share harms."
+    ] * bool(parts)
 
 
 def _shares(read: dict[str, dict | Missing]) -> list[Cell]:

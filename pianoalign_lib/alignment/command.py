@@ -13,7 +13,12 @@ from ..common.errors import InputError
 from ..common.files import atomic_path
 
 DOUBTFUL = 3  # the exit code where few notes are sure
-EXAMPLE = "example: pianoalign align recording.wav loose.mid -o aligned.mid --report report.html"
+EPILOG = (
+    "example: pianoalign align recording.wav loose.mid -o aligned.mid --report report.html. Exit "
+    "codes: 0; 1: an input cannot be used, and nothing is written; 3: less than half of the notes "
+    "are sure."
+)
+SUFFIXES = {"output": (".mid", ".midi"), "report": (".html", ".htm")}
 
 
 def add_align_parser(commands) -> None:
@@ -24,10 +29,13 @@ def add_align_parser(commands) -> None:
         description="Move the notes of a MIDI file to where a recording has them. Its accuracy and "
         "confidence were measured on pianos; on other instruments they are not vouched for, though "
         "--weights localizer_joint has heard some plucked and bowed ones (pianoalign models).",
-        epilog=EXAMPLE,
+        epilog=EPILOG,
     )
     parser.add_argument("recording", help="audio file: wav, flac, ogg, mp3, ...")
-    parser.add_argument("midi", help="MIDI file of the same music; start and tempo may differ")
+    parser.add_argument(
+        "midi",
+        help="MIDI file or printed score (MusicXML, ...) of the music; start and tempo may differ",
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="MIDI", help="the aligned MIDI file"
     )
@@ -37,11 +45,11 @@ def add_align_parser(commands) -> None:
         help="a table of the notes, by its suffix: .csv (all, with confidences), .tsv (as MAPS), "
         ".jams, .match (printed scores), .svl (Sonic Visualiser), .txt (Audacity)",
     )
-    parser.add_argument("--report", metavar="HTML", help="a page with a picture, notes to check")
+    parser.add_argument("--report", metavar="HTML", help="a page with a player and notes to check")
     parser.add_argument(
         "--method",
         default="localizer",
-        help="localizer (default), crnn, dtw or hybrid; the latter need the full installation",
+        help="localizer (default), crnn, dtw or hybrid; the last three need the full installation",
     )
     add_choices(parser)
     parser.set_defaults(run=run_align, stopped="stopped; nothing was written")
@@ -81,7 +89,10 @@ def run_align(arguments: argparse.Namespace) -> int:
         if (path := getattr(arguments, name)) is not None
     }
     _check_outputs(list(outputs.values()), [Path(arguments.recording), Path(arguments.midi)])
-    start_s = time.perf_counter()
+    for name, suffixes in SUFFIXES.items():
+        if name in outputs and outputs[name].suffix.lower() not in suffixes:
+            raise InputError(f"{outputs[name]}: let the name of this output end in {suffixes[0]}")
+    begun_s = time.perf_counter()
     from .aligner import align
     from .formats import render, suffix_of
     from .result import LEAST_SURE
@@ -89,6 +100,7 @@ def run_align(arguments: argparse.Namespace) -> int:
     if "notes" in outputs:
         suffix_of(outputs["notes"])  # before the work, not after it
 
+    start_s = time.perf_counter()
     options = {name: getattr(arguments, name) for name in ("method", "repeats", "weights")}
     result = align(arguments.recording, arguments.midi, **options)
     contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
@@ -100,7 +112,10 @@ def run_align(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start_s
     print(result.summary())
     written = ", ".join(str(path) for path in outputs.values())
-    print(f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s")
+    print(
+        f"{written}: {result.duration_s:,.0f} s of music in {seconds:.1f} s, after "
+        f"{start_s - begun_s:.1f} s to start"
+    )
     for line in filter(None, [result.tuning_text(), result.structure_text()]):
         print(line)
     for remark in result.remarks:

@@ -38,7 +38,8 @@ def given_file(source: str | Path) -> Path:
         raise InputError(f"{path}: is a folder; name a file in it")
     if path.exists():
         raise InputError(f"{path}: is a pipe or device; save it as a file first")
-    raise InputError(f"{path}: no such file")
+    place = "" if path.is_absolute() else f" in {Path.cwd()}"
+    raise InputError(f"{path}: no such file{place}; check its name and folder")
 
 
 def has_text(path: Path) -> bool:

@@ -228,6 +228,6 @@ def _why_not(evidence: Evidence, least: float, text: str) -> str:
         return ""
     parts = ", ".join(f"{percent(limits[name])} ({set_label(name)})" for name in evidence.real_sets)
     return (
-        f"No aligner can have {100 * least:g} % of the notes within 10 ms of these labels, since a "
-        f"perfect one, with every note where it sounds, has {parts}; {text}."
+        f"An aligner that puts every note exactly where it sounds has {parts} within 10 ms of "
+        f"these labels, so that {100 * least:g} % would tell of errors shared with them; {text}."
     )

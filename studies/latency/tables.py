@@ -31,7 +31,7 @@ _CHORDS = (
 
 
 def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **draws: int) -> Table:
-    """Return what a perfect aligner could reach, per group and reading."""
+    """Return what an aligner that is exact would have, per group and reading."""
     cells: Cells = {
         Column("group", "Recordings"): _group,
         Column("reading", "Subtracted before scoring"): _named(
@@ -44,8 +44,9 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
         cells[Column(f"share_{ms}ms", f"{ms} ms", interval=True)] = _percent(f"share_{ms}ms")
     coverage = summary.summarise(summary.grouped(latency), "group")
     own = [
-        "A perfect aligner puts every onset exactly where the sound begins; scored against the "
-        "labels, its error is the time from label to sound.",
+        "Scored against the labels, the error of an aligner that puts every onset exactly where "
+        "the sound begins is the time from label to sound. That is no upper bound: one that errs "
+        "as the labels do can have more (table 6e).",
         _METHOD,
         *_control_note(latency),
         *map(_coverage_note, coverage.to_dict("records")),
@@ -58,8 +59,8 @@ def table_label_limit(latency: pd.DataFrame, *, notes: Sequence[str] = (), **dra
         _INTERVALS,
     ]
     caption = (
-        "Table 6b. The limit set by the labels: notes a perfect aligner would place within a "
-        "tolerance of their labels (%)"
+        "Table 6b. How near the labels are to the sound: notes that an aligner would place within "
+        "a tolerance of their labels (%) if it put each exactly where it sounds"
     )
     limits = label_limit.limits(latency, **draws)
     return _table("label_limit", caption, cells, limits, [*own, *notes])
@@ -126,7 +127,7 @@ def table_scored_by_sound(
     notes: Sequence[str] = (),
     **draws: int,
 ) -> Table:
-    """Return the methods' accuracy at 10 ms against labels, against the sound, and the limit."""
+    """Return the methods' accuracy at 10 ms against labels, against the sound, and the sound's."""
     centred = "offset-calibrated"
     cells: Cells = {
         Column("test_set", "Recordings"): _named("test_set", set_label),
@@ -136,7 +137,9 @@ def table_scored_by_sound(
         Column("sound_raw", "of the sound", "raw", interval=True): _percent("sound_raw"),
         Column("label", "of the label", centred, interval=True): _percent("label"),
         Column("sound", "of the sound", centred, interval=True): _percent("sound"),
-        Column("limit", "Limit: sound of the label", centred, interval=True): _percent("limit"),
+        Column("limit", "The sound itself: of the label", centred, interval=True): _percent(
+            "limit"
+        ),
         Column("others", "Other notes: of the label", centred): lambda row: (
             Missing("–") if np.isnan(row["others"]) else Percent(row["others"])
         ),
