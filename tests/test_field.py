@@ -6,10 +6,13 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pretty_midi
 import pytest
 from conftest import toy_audio, toy_notes
 
@@ -37,10 +40,12 @@ from benchmarks.field.table import (
 from benchmarks.field.tables import table7_conditions, table7_extra
 from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import ConfigError, CorpusError, InputError
+from pianoalign_lib.corpora.pianos import SoundFontPiano
 from pianoalign_lib.corpora.timing_errors import loose_notes
-from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.io.audio import SAMPLE_RATE, resample
 from pianoalign_lib.io.notes import note_table
 
+TIMGM6MB = Path(pretty_midi.__file__).with_name("TimGM6mb.sf2")
 BOOTSTRAP = {"samples": 20, "seed": 1}
 
 
@@ -129,9 +134,46 @@ def test_excerpts_of_a_corpus(toy_project, monkeypatch: pytest.MonkeyPatch) -> N
     assert fewer["offset_s"].max() <= 4.0
 
 
-def test_maps_without_the_chosen_recordings_is_refused(toy_project) -> None:
-    from dataclasses import replace
+def test_a_recording_at_another_rate_is_the_same_performance(toy_project, monkeypatch) -> None:
+    source = excerpts.field_excerpts(toy_project)[0].source
+    planned = SimpleNamespace(recording=source.recording, piano="timgm6mb")
+    notes = note_table([48, 60, 72, 84], [90] * 4, [0.5, 1.0, 1.5, 2.0], [0.9, 1.4, 1.9, 2.4])
+    notes["sound_end_s"] = notes["offset_s"]
+    piano = SoundFontPiano(TIMGM6MB)
+    monkeypatch.setattr(excerpts, "plan_part", lambda *_: [planned])
+    monkeypatch.setattr(excerpts, "excerpt_notes", lambda _: notes)
+    monkeypatch.setattr(excerpts, "load_piano", lambda *_: piano)
+    excerpt = excerpts.Excerpt(source, "test", 3.0)
+    high = excerpts.rendered_at(toy_project, load_params(), excerpt, 44_100)
+    assert len(high) == 3 * 44_100 and np.abs(high).max() <= 0.7
+    low = piano.render(notes, 3.0)
+    again = resample(high, 44_100)
+    assert np.corrcoef(low, again)[0, 1] > 0.99
+    # More than half of 16 kHz: what makes it worth while.
+    power = np.abs(np.fft.rfft(high)) ** 2
+    assert power[len(power) * 16 // 44 :].sum() > 0
 
+
+def test_a_tool_at_another_rate_hears_no_rooms(toy_project) -> None:
+    params = load_params(toy_project.root)
+    names = [each.recording for each in excerpts.field_excerpts(toy_project)]
+    index = toy_project.split("eval") / "recordings.csv"
+    table = pd.read_csv(index)
+    table.assign(room=table["room"].where(table["recording"] != "v0", "RT60 0.5 s")).to_csv(index)
+
+    def heard(method: str) -> list[str]:
+        return [
+            task.excerpt.recording for task in field.field_tasks(toy_project, params, method, {})
+        ]
+
+    assert heard("transkun") == names and "v0" in names
+    assert heard("transkun_44k") == [name for name in names if name != "v0"]
+    on_maps = replace(toy_project, corpus="maps")
+    note = field.run_field(on_maps, params, "transkun_44k")
+    assert note == {"not_run": "its mirror has 16 kHz only"}
+
+
+def test_maps_without_the_chosen_recordings_is_refused(toy_project) -> None:
     maps = replace(toy_project, corpus="maps")
     maps.split("eval").parent.mkdir(parents=True)
     maps.split("eval").symlink_to(toy_project.split("eval"))

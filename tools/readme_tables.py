@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.field.registry import TOOLS as TOOL_LIST
 from benchmarks.field.table import (
     FIELD,
     MAIN,
@@ -157,7 +156,7 @@ def _missing(fields: dict[str, pd.DataFrame]) -> str:
     tools: dict[str, dict[str, None]] = {}
     for corpus, field in fields.items():
         for method, reason in not_run(field).items():
-            of = "" if reason == TOOL_LIST[method].not_run else f" (`{corpus}`)"
+            of = f" (`{corpus}`)"
             tools.setdefault(reason, {})[TOOLS[method] + of] = None
     lines = [f"{', '.join(names)}: {reason}" for reason, names in tools.items()]
     return f"Not run: {'; '.join(lines)}.\n" if lines else ""

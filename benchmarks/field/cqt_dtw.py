@@ -19,7 +19,6 @@ import pandas as pd
 from pianoalign_lib.corpora.pianos import SoundFontPiano
 from pianoalign_lib.crnn.features import compute_features
 from pianoalign_lib.io.audio import SAMPLE_RATE
-from pianoalign_lib.io.notes import N_PITCHES
 from pianoalign_lib.io.placement import Placement, placed
 from pianoalign_lib.methods.dtw import map_onsets
 
@@ -76,13 +75,6 @@ def warping_path(recording: np.ndarray, notes: pd.DataFrame) -> np.ndarray:
     return np.stack([mean, np.arange(len(mean))]) / FPS
 
 
-class _Synthesizer(SoundFontPiano):
-    """A SoundFont whose attacks nobody asks for: measuring them takes seconds."""
-
-    def _calibrate(self) -> np.ndarray:
-        return np.zeros((N_PITCHES, 1))
-
-
 @cache
 def _synthesizer() -> SoundFontPiano:
-    return _Synthesizer(Path(str(files("pretty_midi"))) / "TimGM6mb.sf2")
+    return SoundFontPiano(Path(str(files("pretty_midi"))) / "TimGM6mb.sf2")

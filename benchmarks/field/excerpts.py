@@ -10,15 +10,20 @@ while the localizer was designed: they are no test of it, all 33 recordings are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pianoalign_lib.common.config import CorpusPaths
+from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.errors import CorpusError
 from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.corpora.demo.render import plan_part
+from pianoalign_lib.corpora.performances import excerpt_notes, sounding
+from pianoalign_lib.corpora.pianos import load_piano
 from pianoalign_lib.corpora.recordings import Recording, load_recording, read_index
-from pianoalign_lib.io.audio import SAMPLE_RATE
+from pianoalign_lib.corpora.rooms import normalise
+from pianoalign_lib.io.audio import SAMPLE_RATE, resample
 
 from .table import DEVELOPMENT, VALIDATION
 
@@ -93,6 +98,25 @@ def measured_excerpts(paths: CorpusPaths) -> list[Excerpt]:
         for name in sorted(DEVELOPMENT_RECORDINGS)
     ]
     return real + plain[:N_SOFTWARE_PIANO]
+
+
+def rendered_at(
+    paths: CorpusPaths, params: dict[str, Any], excerpt: Excerpt, rate: int
+) -> np.ndarray:
+    """Return an excerpt's audio (mono) as the piano sounds at another sample rate.
+
+    Only `demo` can be rendered at more than 16 kHz, and of it what is in no room: rooms are
+    simulated at 16 kHz.
+    """
+    name = excerpt.recording
+    plan = next(
+        item
+        for item in plan_part(paths.sources, topic(params, "demo"), "eval")
+        if item.recording == name
+    )
+    piano = load_piano(plan.piano, paths.sources)
+    audio = piano.play(*sounding(excerpt_notes(plan)))
+    return normalise(resample(audio, piano.RATE, rate))[: round(excerpt.length_s * rate)]
 
 
 def load_excerpt(paths: CorpusPaths, excerpt: Excerpt) -> tuple[np.ndarray, pd.DataFrame]:

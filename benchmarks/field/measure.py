@@ -23,7 +23,7 @@ from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.placement import NOT_HEARD, Aligner, Placement
 
 from .conditions import field_notes
-from .excerpts import Excerpt, load_excerpt
+from .excerpts import Excerpt, load_excerpt, rendered_at
 from .registry import adapter
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class Task:
         Result of the tool that warps the notes before, if one does.
     conditions
         The timing errors of the input.
+    rate
+        The sample rate of what the tool is given, in Hz.
     """
 
     method: str
@@ -62,6 +64,7 @@ class Task:
     heard_key: str
     before_path: Path | None
     conditions: tuple[str, ...]
+    rate: int = SAMPLE_RATE
 
 
 def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
@@ -75,6 +78,9 @@ def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
         If the recording is missing, or the result of the tool before.
     """
     audio, notes = load_excerpt(paths, task.excerpt)
+    duration_s = len(audio) / SAMPLE_RATE
+    if task.rate != SAMPLE_RATE:
+        audio = rendered_at(paths, params, task.excerpt, task.rate)
     start_cpu_s = _started(task.method, paths, params)
     forget_peak()
     tool = adapter(task.method, paths, params)
@@ -96,7 +102,7 @@ def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
     frame = pd.concat(parts, ignore_index=True)
     own = {"start_cpu_s": start_cpu_s, "prepare_cpu_s": prepare_cpu_s, "peak_mib": peak_mib()}
     needed = [part.attrs for part in (heard, before) if part is not None]
-    attrs: dict[Hashable | None, Any] = {"key": task.key, "duration_s": len(audio) / SAMPLE_RATE}
+    attrs: dict[Hashable | None, Any] = {"key": task.key, "duration_s": duration_s}
     frame.attrs = attrs | {"conditions": costs, **_with_costs(own, costs, needed)}
     _write(frame, task.path)
 

@@ -2,20 +2,22 @@
 
 Such a module is an adapter: ``start()`` imports the tool, loads its network and lets it compile,
 which only the first call pays; ``prepare(audio)`` returns a function that places note tables on a
-recording (mono, 16 kHz). A transcriber's ``hear(audio)`` returns the notes it hears (columns pitch,
-onset_s) instead, and ``place_on(heard)`` the function, mostly that of :mod:`.matching`. Each is run
-as its authors advise.
+recording (mono, 16 kHz unless the tool has another rate). A transcriber's ``hear(audio)`` returns
+the notes it hears (columns pitch, onset_s) instead, and ``place_on(heard)`` the function, mostly
+that of :mod:`.matching`. Each is run as its authors advise.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pianoalign_lib.common.config import CorpusPaths
 from pianoalign_lib.common.errors import ConfigError
+from pianoalign_lib.io.audio import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Tool:
         The tool that warps the notes before, whose stored onsets are used and whose costs count.
     flags
         It tells notes that were not played.
+    rate
+        The sample rate it is given, in Hz; above 16 kHz, recordings are rendered anew.
     not_run
-        Why it is not run, where there is no adapter for it.
+        Corpora that it is not run on, and why.
     """
 
     packages: tuple[str, ...] = ()
@@ -44,7 +48,8 @@ class Tool:
     heard_by: str = ""
     after: str = ""
     flags: bool = False
-    not_run: str = ""
+    rate: int = SAMPLE_RATE
+    not_run: Mapping[str, str] = field(default_factory=dict)
 
 
 # In the order in which they can be run, which is that of table 7.
@@ -68,7 +73,14 @@ TOOLS = {
     "synctoolbox_transkun": Tool(
         ("synctoolbox", "transkun", "torch"), "activations:OnTranskun", heard_by="transkun"
     ),
-    "transkun_44k": Tool(not_run="demo is rendered at 16 kHz, and the mirror of MAPS has no more"),
+    "transkun_44k": Tool(
+        ("transkun", "torch"),
+        "transkun:At44k",
+        after="cqt_dtw",
+        flags=True,
+        rate=44_100,
+        not_run={"maps": "its mirror has 16 kHz only"},
+    ),
 }
 
 

@@ -20,6 +20,8 @@ from pianoalign_lib.common.config import HYBRID_VARIANT, CorpusPaths, digest
 from pianoalign_lib.common.errors import CheckpointError
 from pianoalign_lib.common.files import sha256_file
 from pianoalign_lib.common.progress import progress
+from pianoalign_lib.corpora.performances import DRY
+from pianoalign_lib.io.audio import SAMPLE_RATE
 
 from .excerpts import Excerpt, field_excerpts, measured_excerpts
 from .measure import Task, measure, one_thread, stored_key
@@ -75,7 +77,7 @@ def run_field(
     CheckpointError
         If the weights of one of the project's own methods are missing.
     """
-    if reason := tool(method).not_run:
+    if reason := tool(method).not_run.get(paths.corpus):
         return {"not_run": reason}
     try:
         installed = versions(method)
@@ -105,6 +107,8 @@ def field_tasks(
 ) -> list[Task]:
     """Return what there is to do for a tool, one task for each excerpt."""
     excerpts = measured_excerpts(paths) if costs else field_excerpts(paths)
+    if tool(method).rate != SAMPLE_RATE:  # rooms are simulated at that rate
+        excerpts = [each for each in excerpts if each.source.room == DRY]
     conditions = CONDITIONS if costs else (MAIN,)
     parts = field_folder(paths) / ("measured" if costs else "parts")
     return [_task(paths, params, method, each, installed, conditions, parts) for each in excerpts]
@@ -134,6 +138,7 @@ def _task(
         heard_key=digest([*what[:2], known]),
         before_path=before,
         conditions=conditions,
+        rate=tool(method).rate,
     )
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 from companion.comparison import compare_scores
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
 
@@ -68,7 +69,7 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     pooled, single, reasons = [], [], []
     for method in TOOLS:
         if method in found:
-            whole, missing = whole_sets(found[method], found[INPUT])
+            whole, missing = whole_sets(found[method], _given(found, method))
             scores, each = readings(whole, bootstrap)
             failed = whole[whole["recording"].isin(notes[method].get("failed", ()))]
             counts = failed.groupby("test_set")["recording"].nunique()
@@ -76,7 +77,7 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
             pooled.append(scores.assign(versions=versions_text(notes[method])))
             single.append(each)
         else:
-            known = notes.get(method, {}).get("not_run") or TOOLS[method].not_run
+            known = notes.get(method, {}).get("not_run") or TOOLS[method].not_run.get(paths.corpus)
             missing = known or "it was not run on this corpus"
         if missing:
             reasons.append({"method": method, "not_run": missing})
@@ -90,6 +91,15 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     write_scores(paths.results / BY_NOTE, field_by_note(found, bootstrap))
     write_scores(paths.results / PAIRED, paired(each[each["test_set"] != VALIDATION], bootstrap))
     return paths.results / FIELD
+
+
+def _given(found: dict[str, pd.DataFrame], method: str) -> pd.DataFrame:
+    """Return what a tool was to be run on: without rooms, whose rate is 16 kHz, at another rate."""
+    given = found[INPUT]
+    if TOOLS[method].rate == SAMPLE_RATE:
+        return given
+    there = given["recording"].isin(found[method]["recording"])
+    return given[there | (given["test_set"] != VALIDATION)]
 
 
 def whole_sets(frame: pd.DataFrame, given: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -27,13 +27,15 @@ def start() -> None:
     _model()
 
 
-def hear(audio: np.ndarray) -> pd.DataFrame:
+def hear(audio: np.ndarray, rate: int = SAMPLE_RATE) -> pd.DataFrame:
     """Transcribe a recording.
 
     Parameters
     ----------
     audio : np.ndarray [shape=(n_samples,)]
-        Mono, 16 kHz; resampled to Transkun's 44.1 kHz as its command does it.
+        Mono; resampled to Transkun's 44.1 kHz as its command does it.
+    rate
+        Of the audio, in Hz.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def hear(audio: np.ndarray) -> pd.DataFrame:
     import torch
 
     model = _model()
-    samples = soxr.resample(audio[:, None], SAMPLE_RATE, model.fs)
+    samples = soxr.resample(audio[:, None], rate, model.fs)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about gradients, which nothing here needs
         events = model.transcribe(torch.from_numpy(samples))
@@ -56,6 +58,18 @@ def hear(audio: np.ndarray) -> pd.DataFrame:
 def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
     """Return a function that places notes on what is heard in a recording."""
     return place_on(hear(audio))
+
+
+class At44k:
+    """On audio of the rate that it was trained on, as an adapter."""
+
+    start = staticmethod(start)
+    place_on = staticmethod(place_on)
+
+    @staticmethod
+    def hear(audio: np.ndarray) -> pd.DataFrame:
+        """Transcribe a recording of 44.1 kHz, as the function of this name."""
+        return hear(audio, 44_100)
 
 
 @cache

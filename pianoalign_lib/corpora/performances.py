@@ -18,6 +18,7 @@ from .rooms import normalise
 
 LEAD_S = 1.0  # silence before the first onset, so that an early input onset is still in the file
 TAIL_S = 2.0
+DRY = "dry"  # what is said of a recording in no room
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,24 @@ def render_excerpt(folder: Path, load: Load, room: Room | None, excerpt: Excerpt
     """Render an excerpt into a part's folder, unless it is finished there; return its row."""
 
     def make() -> Recording:
-        piano = load(excerpt.piano)
-        notes = cut_notes(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
-        duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
-        audio, words = piano.render(notes.assign(offset_s=notes["sound_end_s"]), duration_s), "dry"
+        piano, notes = load(excerpt.piano), excerpt_notes(excerpt)
+        audio, words = piano.render(*sounding(notes)), DRY
         if room and excerpt.in_room:
             audio, words = room(excerpt, audio)
         return write_recording(folder, excerpt, normalise(audio), _attacked(notes, piano), words)
 
     return make_once(folder, excerpt.recording, excerpt.key, make)
+
+
+def excerpt_notes(excerpt: Excerpt) -> pd.DataFrame:
+    """Return the notes of an excerpt's performance that are played in it."""
+    return cut_notes(read_performance(excerpt.midi), excerpt.start_s, excerpt.end_s)
+
+
+def sounding(notes: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+    """Return the notes as long as they sound, and the length of their recording in seconds."""
+    duration_s = round(float(notes["sound_end_s"].max()) + TAIL_S, 2)
+    return notes.assign(offset_s=notes["sound_end_s"]), duration_s
 
 
 def cut_notes(notes: pd.DataFrame, start_s: float, end_s: float) -> pd.DataFrame:

@@ -36,11 +36,17 @@ SOUNDFONTS = ("timgm6mb", "salamander_light", "florestan")
 
 
 class Piano(ABC):
-    """A sampled piano."""
+    """A sampled piano, which plays at a sample rate of its own, `RATE`."""
+
+    RATE: int
 
     @abstractmethod
+    def play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at `RATE`, `duration_s` long."""
+
     def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
         """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
+        return resample(self.play(notes, duration_s), self.RATE)
 
     def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Return the time from note-on to onset of each note, in seconds; here zeros."""
@@ -59,10 +65,6 @@ class SoundFontPiano(Piano):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
-        return resample(self._play(notes, duration_s), self.RATE)
-
     def attack_s(self, pitch: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Return the time from note-on to onset of each note, in seconds."""
         row = np.asarray(pitch) - LOWEST_PITCH
@@ -73,7 +75,7 @@ class SoundFontPiano(Piano):
         """The attack in seconds [shape=(88, 127)], that of the nearest velocity measured."""
         measured = []
         for velocity in CALIBRATION_VELOCITIES.tolist():
-            audio = self._play(every_key(velocity), N_PITCHES * SPACING_S)
+            audio = self.play(every_key(velocity), N_PITCHES * SPACING_S)
             measured.append(attacks_of_keys(audio, self.RATE))
         distance = np.abs(np.arange(1, N_VELOCITIES + 1)[:, None] - CALIBRATION_VELOCITIES)
         return np.stack(measured, axis=1)[:, distance.argmin(axis=1)]
@@ -88,7 +90,7 @@ class SoundFontPiano(Piano):
         synth.program_select(0, font, 0, 0)
         return synth
 
-    def _play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+    def play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
         """Return `notes` as mono audio at `RATE`; the SoundFont stays open for the next ones."""
         n_samples = round(duration_s * self.RATE)
         pitch, velocity = notes["pitch"].tolist(), notes["velocity"].tolist()
@@ -121,14 +123,12 @@ class SoundFontPiano(Piano):
 class SamplePiano(Piano):
     """A piano made of recorded notes, each placed by its attack, which is 0 by construction."""
 
-    RATE: int  # of the samples
-
     @abstractmethod
     def _sample(self, pitch: int, velocity: int) -> tuple[np.ndarray, int, float]:
         """Return a note's samples, the index of its onset in them, and its gain."""
 
-    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
+    def play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at `RATE`, that of the samples, `duration_s` long."""
         out = np.zeros(round(duration_s * self.RATE), dtype=np.float32)
         fade = np.exp(-np.arange(round(RELEASE_S * self.RATE)) / (RELEASE_S * self.RATE / 7.0))
         columns = ("pitch", "velocity", "onset_s", "offset_s")
@@ -142,7 +142,7 @@ class SamplePiano(Piano):
             skip = max(0, -first)
             last = min(first + len(sound), len(out))
             out[first + skip : last] += gain * sound[skip : last - first]
-        return resample(out, self.RATE)
+        return out
 
 
 class IowaPiano(SamplePiano):

@@ -27,15 +27,16 @@ class TouchedPiano(Piano):
 
     def __init__(self, piano: Piano, steepness: float) -> None:
         self._piano, self._steepness = piano, steepness
+        self.RATE = piano.RATE
 
     def played(self, velocity: np.ndarray) -> np.ndarray:
         """Return the velocity that the piano is played with, 1 to 127."""
         share = np.asarray(velocity) / N_VELOCITIES
         return np.clip(np.rint(N_VELOCITIES * share**self._steepness), 1, N_VELOCITIES).astype(int)
 
-    def render(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
-        """Return `notes` as mono audio at 16 kHz, `duration_s` long."""
-        return self._piano.render(
+    def play(self, notes: pd.DataFrame, duration_s: float) -> np.ndarray:
+        """Return `notes` as mono audio at the piano's own rate, `duration_s` long."""
+        return self._piano.play(
             notes.assign(velocity=self.played(notes["velocity"].to_numpy())), duration_s
         )
 

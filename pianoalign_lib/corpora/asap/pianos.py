@@ -85,7 +85,7 @@ class CalibratedPiano(SoundFontPiano):
         for row, column in np.ndindex(attack_s.shape):
             velocity = int(velocities[column])
             note = note_table([LOWEST_PITCH + row], [velocity], [0.0], [PEAK_WITHIN_S])
-            attack_s[row, column] = measure_attack_s(self._play(note, PEAK_WITHIN_S), self.RATE)
+            attack_s[row, column] = measure_attack_s(self.play(note, PEAK_WITHIN_S), self.RATE)
         return attack_s
 
 
