@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -142,16 +143,21 @@ def test_a_recording_at_another_rate_is_the_same_performance(toy_project, monkey
     piano = SoundFontPiano(TIMGM6MB)
     monkeypatch.setattr(excerpts, "plan_part", lambda *_: [planned])
     monkeypatch.setattr(excerpts, "excerpt_notes", lambda _: notes)
-    monkeypatch.setattr(excerpts, "load_piano", lambda *_: piano)
+    monkeypatch.setattr(excerpts, "load_piano", cache(lambda *_: piano))
     excerpt = excerpts.Excerpt(source, "test", 3.0)
     high = excerpts.rendered_at(toy_project, load_params(), excerpt, 44_100)
     assert len(high) == 3 * 44_100 and np.abs(high).max() <= 0.7
     low = piano.render(notes, 3.0)
     again = resample(high, 44_100)
     assert np.corrcoef(low, again)[0, 1] > 0.99
-    # More than half of 16 kHz: what makes it worth while.
-    power = np.abs(np.fft.rfft(high)) ** 2
-    assert power[len(power) * 16 // 44 :].sum() > 0
+    # More than 8 kHz: what makes it worth while, and what 16 kHz cannot have.
+    of_low = resample(low, SAMPLE_RATE, 44_100)
+    power, of_low = (np.abs(np.fft.rfft(sound)) ** 2 for sound in (high, of_low[: len(high)]))
+    above = np.fft.rfftfreq(len(high), 1 / 44_100) > 8500
+    assert power[above].sum() / power.sum() > 10 * of_low[above].sum() / of_low.sum()
+    with pytest.raises(CorpusError, match="e1: is not planned"):
+        other = excerpts.field_excerpts(toy_project)[1]
+        excerpts.rendered_at(toy_project, load_params(), other, 44_100)
 
 
 def test_a_tool_at_another_rate_hears_no_rooms(toy_project) -> None:
@@ -170,7 +176,7 @@ def test_a_tool_at_another_rate_hears_no_rooms(toy_project) -> None:
     assert heard("transkun_44k") == [name for name in names if name != "v0"]
     on_maps = replace(toy_project, corpus="maps")
     note = field.run_field(on_maps, params, "transkun_44k")
-    assert note == {"not_run": "its mirror has 16 kHz only"}
+    assert note == {"not_run": "the mirror of MAPS has 16 kHz only"}
 
 
 def test_maps_without_the_chosen_recordings_is_refused(toy_project) -> None:

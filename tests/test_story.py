@@ -177,7 +177,7 @@ def test_what_a_network_costs_is_told_from_its_checkpoint_and_log(toy_project):
     (toy_project.checkpoints / "cnn.safetensors").write_bytes(bytes(2_400_000))
     slow, fast = (pd.DataFrame({"seconds": each}) for each in ([150.0, 90.0], [70.0, 60.0]))
     note = cost_note(toy_project, {"cnn": slow, "cnn_seed2": fast})
-    assert "CNN only 1.2 million, 4 min." in note
+    assert "CNN only 1.2 million, 60 s." in note
 
 
 def test_trainings_follow_their_network():

@@ -215,6 +215,17 @@ def test_another_piano_plays_the_same_notes_on_moved_keys(seed, semitones, decib
         np.testing.assert_array_equal(heard, spectrum)
 
 
+def test_excerpts_differ_by_as_much_as_they_may():
+    spectrum = np.full((2, 88), 0.5, np.float32)
+    target = np.zeros_like(spectrum)
+    target[:, 44] = 1.0
+    rng, limits = np.random.default_rng(0), Augmentation(2, 6.0, 6.0)
+    drawn = [augmented(spectrum, target, limits, rng) for _ in range(200)]
+    assert {int(labels[0].argmax()) for _, labels in drawn} == set(range(42, 47))
+    gains_db = np.array([80 * (heard[0, 44] - 0.5) for heard, _ in drawn])
+    assert gains_db.max() > 6 and gains_db.min() < -6 and abs(gains_db.mean()) < 1
+
+
 def test_peaks_are_found_between_frames_by_the_parabola():
     """Logarithms of -1, 0 and -2 have their peak at 0.5 · (-1 + 2) / (-1 - 2) = -1/6 of a frame."""
     posterior = np.zeros((30, 88))

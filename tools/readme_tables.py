@@ -184,8 +184,8 @@ def same_piece(root: Path) -> str:
         ]
         parts.append(f"{shares[0]:.1f} % instead of {shares[1]:.1f} % ({words})")
     return (
-        "Without that recording, its best, pianoalign has on the other close ones "
-        f"{', '.join(parts)} within 10 ms.\n"
+        "Without `chpn-e01_ENSTDkCl`, its best, pianoalign has on the other close recordings, as a "
+        f"whole, {', '.join(parts)} within 10 ms.\n"
     )
 
 
@@ -319,7 +319,7 @@ def _stronger(summary: Summary, params: dict[str, Any]) -> str:
     n_trainings = len(summary.seeds(true, PIANO))
     return (
         "A stronger transcriber also hears its training excerpts on other keys, with other tones "
-        f"and at other levels, for twice as long (table 11c; {n_trainings} training of each). On "
+        f"and at other levels, for twice as long (table 11c; trainings of each: {n_trainings}). On "
         f"the unseen software piano it has {_f1(summary, true, PIANO)} with true labels; with "
         f"those of {plan.midi_label(others[0])}: {', '.join(parts)}.\n"
     )

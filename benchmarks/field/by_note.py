@@ -33,7 +33,7 @@ def field_by_note(found: Mapping[str, pd.DataFrame], bootstrap: Mapping[str, int
     Parameters
     ----------
     found
-        The stored predictions by tool (:func:`.predictions.read_predictions`).
+        The stored predictions by tool, of whole test sets (:func:`.summary.whole_sets`).
     bootstrap
         samples and seed.
 

@@ -107,15 +107,19 @@ def rendered_at(
 
     Only `demo` can be rendered at more than 16 kHz, and of it what is in no room: rooms are
     simulated at 16 kHz.
+
+    Raises
+    ------
+    CorpusError
+        If the recording is none of `demo`, or its piano is missing.
     """
-    name = excerpt.recording
-    plan = next(
-        item
-        for item in plan_part(paths.sources, topic(params, "demo"), "eval")
-        if item.recording == name
-    )
+    planned = plan_part(paths.sources, topic(params, "demo"), "eval")
+    plan = {item.recording: item for item in planned}.get(excerpt.recording)
+    if plan is None:
+        raise CorpusError(f"{excerpt.recording}: is not planned by params.yaml; render demo again")
     piano = load_piano(plan.piano, paths.sources)
     audio = piano.play(*sounding(excerpt_notes(plan)))
+    load_piano.cache_clear()  # its samples are no part of the tool's memory
     return normalise(resample(audio, piano.RATE, rate))[: round(excerpt.length_s * rate)]
 
 

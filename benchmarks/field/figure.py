@@ -96,6 +96,6 @@ def _legend(shown: set[str]) -> list[Line2D]:
 
 
 def _look(method: str) -> dict[str, Any]:
-    look = _LOOKS.get(method) or METHOD_STYLE[method]
+    look = _LOOKS.get(method) or METHOD_STYLE.get(method, {"color": MUTED, "marker": "o"})
     size = 13 if method == "localizer" else 8
     return {**look, "markersize": size, "markeredgewidth": 1.2, "clip_on": False, "zorder": 4}

@@ -79,7 +79,7 @@ TOOLS = {
         after="cqt_dtw",
         flags=True,
         rate=44_100,
-        not_run={"maps": "its mirror has 16 kHz only"},
+        not_run={"maps": "the mirror of MAPS has 16 kHz only"},
     ),
 }
 

@@ -25,6 +25,7 @@ import pandas as pd
 from companion.comparison import compare_scores
 from pianoalign_lib.common.config import CorpusPaths, topic
 from pianoalign_lib.common.labels import REAL_SETS
+from pianoalign_lib.corpora.performances import DRY
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.scoring.metrics import evaluate_all
 from pianoalign_lib.scoring.scores import write_scores
@@ -67,9 +68,11 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     bootstrap = topic(params, "evaluation")["bootstrap"]
     found, notes = read_predictions(paths), read_notes(paths)
     pooled, single, reasons = [], [], []
+    complete: dict[str, pd.DataFrame] = {}  # the test sets that a tool was run on as a whole
     for method in TOOLS:
         if method in found:
-            whole, missing = whole_sets(found[method], _given(found, method))
+            whole, missing = whole_sets(found[method], _given(paths, found[INPUT], method))
+            complete[method] = whole
             scores, each = readings(whole, bootstrap)
             failed = whole[whole["recording"].isin(notes[method].get("failed", ()))]
             counts = failed.groupby("test_set")["recording"].nunique()
@@ -88,18 +91,17 @@ def write_field(paths: CorpusPaths, params: dict[str, Any]) -> Path:
     write_scores(paths.results / FIELD, pd.concat([scored, others]).astype(kinds))
     derived = each["test_set"].isin([DISKLAVIER, DEVELOPMENT])
     write_scores(paths.results / PER_RECORDING, each.loc[~derived, SINGLE])
-    write_scores(paths.results / BY_NOTE, field_by_note(found, bootstrap))
+    write_scores(paths.results / BY_NOTE, field_by_note(complete, bootstrap))
     write_scores(paths.results / PAIRED, paired(each[each["test_set"] != VALIDATION], bootstrap))
     return paths.results / FIELD
 
 
-def _given(found: dict[str, pd.DataFrame], method: str) -> pd.DataFrame:
+def _given(paths: CorpusPaths, given: pd.DataFrame, method: str) -> pd.DataFrame:
     """Return what a tool was to be run on: without rooms, whose rate is 16 kHz, at another rate."""
-    given = found[INPUT]
     if TOOLS[method].rate == SAMPLE_RATE:
         return given
-    there = given["recording"].isin(found[method]["recording"])
-    return given[there | (given["test_set"] != VALIDATION)]
+    listed = pd.read_csv(paths.results / "corpus.csv")
+    return given[given["recording"].isin(listed.loc[listed["room"] == DRY, "recording"])]
 
 
 def whole_sets(frame: pd.DataFrame, given: pd.DataFrame) -> tuple[pd.DataFrame, str]:

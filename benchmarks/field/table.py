@@ -177,7 +177,8 @@ def _offsets(field: pd.DataFrame) -> list[str]:
     parts = [f"{TOOLS[name]} {1000 * known[name]:+.1f}" for name in TOOLS if name in known]
     return [
         f"Offsets on validation (ms): {', '.join(parts)}. Its recordings are of other pianos than "
-        "the test's, some in rooms: taking off an offset that the test set does not share harms."
+        "the test's (on demo, some are in simulated rooms, too): taking off an offset that the "
+        "test set does not share harms."
     ] * bool(parts)
 
 

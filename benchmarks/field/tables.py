@@ -41,9 +41,8 @@ def table7_conditions(
         rows.append([recordings, Number(ms), name, *cells])
     caption = "Table 7b. The field by timing errors of the input: notes within a tolerance (%)"
     own = [
-        "An offset of 2 s is a whole number of the frames of DTW (20 ms), whose onsets are moved "
-        "by whole frames: its share within 10 ms there flatters. Table 5 has offsets drawn at "
-        "random.",
+        "An offset of 2 s is a whole number of frames of every tool that warps (Sync Toolbox: 20 "
+        "ms), which flatters them within 10 ms. Table 5 has offsets drawn at random.",
     ]
     return Table("table7_conditions", caption, columns, rows, [*own, *notes])
 

@@ -229,5 +229,5 @@ def _why_not(evidence: Evidence, least: float, text: str) -> str:
     parts = ", ".join(f"{percent(limits[name])} ({set_label(name)})" for name in evidence.real_sets)
     return (
         f"An aligner that puts every note exactly where it sounds has {parts} within 10 ms of "
-        f"these labels, so that {100 * least:g} % would tell of errors shared with them; {text}."
+        f"these labels, fewer than the {100 * least:g} % claimed: they score the labels; {text}."
     )

@@ -1,1 +1,1 @@
-"""How long after its label a note of MAPS sounds, and what accuracy the labels allow (6b to 6e)."""
+"""How long after its label a note of MAPS sounds, and what that makes of scores (6b to 6e)."""

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from pianoalign_lib.cli import corpus_of, run_command
+from pianoalign_lib.common.errors import ConfigError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,9 +46,15 @@ def _train(arguments: argparse.Namespace) -> None:
     paths, params = corpus_of(arguments)
     for name in arguments.labels or ():
         labels_named(params, name)  # an unknown one ends it before anything is trained
-    for name, seed in planned_runs(params):
-        if name in (arguments.labels or [name]) and seed in (arguments.seeds or [seed]):
-            print(train(paths, params, name, seed))
+    chosen = [
+        (name, seed)
+        for name, seed in planned_runs(params)
+        if name in (arguments.labels or [name]) and seed in (arguments.seeds or [seed])
+    ]
+    if not chosen:
+        raise ConfigError("params.yaml: transcription: no training of these labels has such a seed")
+    for name, seed in chosen:
+        print(train(paths, params, name, seed))
 
 
 def _held_out(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,8 @@
 """Other pianos, made of an excerpt: on other keys, with another tone, at another level.
 
-A transcriber that has heard five pianos knows these five. Moving spectrum and labels by whole keys
-is exact on a constant-Q grid with a bin per key; an equaliser adds to log magnitudes.
+A transcriber that has heard five pianos knows these five. On a constant-Q grid with a bin per key,
+spectrum and labels are moved by whole keys (the smear of an onset, which is longer for low keys, is
+not); an equaliser adds to log magnitudes.
 """
 
 from __future__ import annotations

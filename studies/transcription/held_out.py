@@ -1,7 +1,8 @@
 """How well a transcriber does on a piano it has not heard: what its settings were chosen by.
 
-One piano of the training is kept out of it and transcribed instead. Threshold and gap are those of
-the validation recordings, as ever; no test recording has a say.
+One piano of the training is kept out of it, and of the validation, and transcribed instead: those
+of its recordings whose pieces are not trained on from another piano. Epoch, threshold and gap are
+those of the validation recordings, as ever; no test recording has a say.
 """
 
 from __future__ import annotations
@@ -35,23 +36,27 @@ def held_out_f1(
     Raises
     ------
     ConfigError
-        If no recording for training is of that piano.
+        If no recording for training is of that piano, or it plays no piece of its own.
     """
     torch.set_num_threads(1)
     config, settings = transcriber_config(params, seed, stronger=True), topic(params, TOPIC)
     variant = VariantConfig(name=f"without_{piano}_seed{seed}", **topic(params, "crnn"))
     recordings = read_index(paths.split("train"), split="train")
     kept = [item for item in recordings if item.piano != piano]
-    if len(kept) == len(recordings):
+    pieces = {item.performance for item in kept}
+    new = [item for item in recordings if item.piano == piano and item.performance not in pieces]
+    if not new:
         known = ", ".join(sorted({item.piano for item in recordings}))
-        raise ConfigError(f"piano '{piano}' is not trained on; choose one of {known}")
-    known_pianos = read_index(paths.split("eval"), split="validation")
+        raise ConfigError(
+            f"piano '{piano}': no piece of its own to train on; choose one of {known}"
+        )
+    others = [
+        item for item in read_index(paths.split("eval"), split="validation") if item.piano != piano
+    ]
     items = load_heard(paths, "train", kept, variant, config)
-    validation = load_heard(paths, "eval", known_pianos, variant, config)
-    sha = corpus_hash([*kept, *known_pianos])
+    validation = load_heard(paths, "eval", others, variant, config)
+    sha = corpus_hash([*kept, *others])
     state, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
-    unheard = load_heard(
-        paths, "train", [item for item in recordings if item.piano == piano], variant, config
-    )
+    unheard = load_heard(paths, "train", new, variant, config)
     outputs = [posterior(state.best_model(), item.features) for item in unheard]
     return best_decoding(outputs, unheard, [threshold], [gap_s], variant.fps)[0]
