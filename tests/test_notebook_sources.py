@@ -16,6 +16,7 @@ import yaml
 from conftest import ROOT, write_toy_part
 from synthetic_predictions import predictions
 
+from benchmarks.field.by_note import BY_NOTE
 from benchmarks.field.summary import PAIRS
 from benchmarks.field.table import FIELD, MEASURED, PAIRED, TOOLS
 from companion.report.contents import read_contents
@@ -30,6 +31,7 @@ from pianoalign_lib.crnn.network import Crnn
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import N_PITCHES
 from pianoalign_lib.scoring.evaluation import write_metrics
+from studies.by_note.scores import FILE as OF_METHODS
 from studies.by_note.scores import write_by_note
 
 # Those for whoever looks around; tests/test_explore.py runs them.
@@ -243,6 +245,7 @@ def write_field(paths: CorpusPaths) -> None:
     for name in (FIELD, MEASURED):
         field.to_csv(paths.results / name, index=False)
     pd.DataFrame(columns=PAIRS).to_csv(paths.results / PAIRED, index=False)
+    pd.read_csv(paths.results / OF_METHODS).to_csv(paths.results / BY_NOTE, index=False)
 
 
 def contents(paths: CorpusPaths) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ from .table import MAIN, NAMES, ORDER, VALIDATION, field_names
 
 BY_NOTE = "field_by_note.csv"
 HEARING = ("localizer", "localizer_best", "transkun", "basic_pitch", "basic_pitch_score")
+_PLACE = ["test_set", "condition"]
 _SHOWN = {"velocity": "velocity", "previous": "since the note before on the key"}
 
 
@@ -43,12 +44,12 @@ def field_by_note(found: Mapping[str, pd.DataFrame], bootstrap: Mapping[str, int
         As :func:`studies.by_note.scores.scores_by_note`; empty if none of them was run.
     """
     parts = [found[name] for name in HEARING if name in found]
-    if not parts:
+    notes = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_PLACE)
+    notes = notes[notes["test_set"].ne(VALIDATION) & notes["condition"].eq(MAIN)]
+    if notes.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    notes = pd.concat(parts, ignore_index=True)
-    chosen = notes["test_set"].ne(VALIDATION) & notes["condition"].eq(MAIN)
     times = dict.fromkeys(["onset_true_s", "onset_in_s", "onset_s"], float)
-    return scores_by_note(notes[chosen].astype(times), **bootstrap)
+    return scores_by_note(notes.astype(times), **bootstrap)
 
 
 def read_field_by_note(path: str | Path) -> pd.DataFrame:
