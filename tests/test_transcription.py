@@ -13,12 +13,12 @@ from pianoalign_lib.common.config import load_params
 from pianoalign_lib.common.errors import CheckpointError, ConfigError, CorpusError
 from pianoalign_lib.corpora.recordings import load_notes, read_index
 from pianoalign_lib.corpora.timing_errors import loose_notes
-from pianoalign_lib.crnn.features import compute_features
+from pianoalign_lib.crnn.features import DYNAMIC_RANGE_DB, compute_features
 from pianoalign_lib.io.audio import SAMPLE_RATE
 from pianoalign_lib.io.notes import note_table
 from pianoalign_lib.io.placement import NOT_HEARD, placed
 from studies.transcription import labels as labels_module
-from studies.transcription.augment import DYNAMIC_RANGE_DB, Augmentation, augmented, moved
+from studies.transcription.augment import Augmentation, augmented, moved
 from studies.transcription.flaws import with_flaws
 from studies.transcription.labels import labels_of, make_labels, quality, read_labels
 from studies.transcription.matching import match, precision_recall_f1

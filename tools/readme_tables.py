@@ -153,11 +153,10 @@ def _run(fields: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 def _missing(fields: dict[str, pd.DataFrame]) -> str:
     """Say which tools were not run on all recordings, and why."""
-    tools: dict[str, dict[str, None]] = {}
+    tools: dict[str, list[str]] = {}
     for corpus, field in fields.items():
         for method, reason in not_run(field).items():
-            of = f" (`{corpus}`)"
-            tools.setdefault(reason, {})[TOOLS[method] + of] = None
+            tools.setdefault(reason, []).append(f"{TOOLS[method]} (`{corpus}`)")
     lines = [f"{', '.join(names)}: {reason}" for reason, names in tools.items()]
     return f"Not run: {'; '.join(lines)}.\n" if lines else ""
 

@@ -6,10 +6,9 @@ What they stored is scored by velocity and repetition as the project's own metho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,13 +17,12 @@ from companion.tables.model import Cell, Column, Missing, Number, Percent, Table
 from pianoalign_lib.scoring.scores import read_scores
 from studies.by_note.classes import KINDS, class_label
 from studies.by_note.scores import COLUMNS, scores_by_note
-from studies.by_note.tables import INTERVALS, enough_notes
+from studies.by_note.tables import INTERVALS, percent_within, scores_finder
 
 from .table import MAIN, NAMES, ORDER, VALIDATION, field_names
 
 BY_NOTE = "field_by_note.csv"
 HEARING = ("localizer", "localizer_best", "transkun", "basic_pitch", "basic_pitch_score")
-_PLACE = ["test_set", "condition"]
 _SHOWN = {"velocity": "velocity", "previous": "since the note before on the key"}
 
 
@@ -43,13 +41,14 @@ def field_by_note(found: Mapping[str, pd.DataFrame], bootstrap: Mapping[str, int
     DataFrame
         As :func:`studies.by_note.scores.scores_by_note`; empty if none of them was run.
     """
-    parts = [found[name] for name in HEARING if name in found]
-    notes = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_PLACE)
-    notes = notes[notes["test_set"].ne(VALIDATION) & notes["condition"].eq(MAIN)]
-    if notes.empty:
+    heard = [found[name] for name in HEARING if name in found]
+    parts = [
+        notes[notes["test_set"].ne(VALIDATION) & notes["condition"].eq(MAIN)] for notes in heard
+    ]
+    if not any(map(len, parts)):
         return pd.DataFrame(columns=list(COLUMNS))
     times = dict.fromkeys(["onset_true_s", "onset_in_s", "onset_s"], float)
-    return scores_by_note(notes.astype(times), **bootstrap)
+    return scores_by_note(pd.concat(parts, ignore_index=True).astype(times), **bootstrap)
 
 
 def read_field_by_note(path: str | Path) -> pd.DataFrame:
@@ -64,13 +63,14 @@ def table8e_tools(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
         Column("raw_10ms", "10 ms"), Column("calibrated_10ms", "10 ms, calibrated", interval=True),
         Column("calibrated_50ms", "50 ms, calibrated"), Column("spread_ms", "Spread (ms)"),
     ]  # fmt: skip
-    find = _finder(by_note)
+    find = scores_finder(by_note, "this tool was not run on these recordings")
     rows: list[list[Cell]] = []
     test_sets = [name for name in ORDER if (by_note["test_set"] == name).any()]
     for test_set, (kind, words) in product(test_sets, _SHOWN.items()):
         for (lower, upper), method in product(pairwise(KINDS[kind]), HEARING):
             recordings, tool = field_names(test_set, method)
-            raw, calibrated = (find(test_set, method, each, kind, lower) for each in (False, True))
+            key = test_set, method, MAIN
+            raw, calibrated = (find(*key, each, kind, lower) for each in (False, True))
             label = f"{words}: {class_label(kind, lower, upper)}"
             rows.append([recordings, label, tool, *_cells(raw, calibrated)])
     caption = (
@@ -86,28 +86,11 @@ def table8e_tools(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     return Table("table8e_tools", caption, columns, rows, [*own, *notes])
 
 
-def _finder(by_note: pd.DataFrame) -> Callable[..., dict | Missing]:
-    """Return a function from test set, method, calibrated, kind and lower to scores."""
-    names = ["test_set", "method", "calibrated", "kind", "lower"]
-    rows = {tuple(row[name] for name in names): row for row in by_note.to_dict("records")}
-    ran = {key[:2] for key in rows}
-
-    def find(*key: Any) -> dict | Missing:
-        if key[:2] not in ran:
-            return Missing("not run", "this tool was not run on these recordings")
-        return enough_notes(rows.get(key))
-
-    return find
-
-
 def _cells(raw: dict | Missing, calibrated: dict | Missing) -> list[Cell]:
-    def interval(row: dict) -> Cell:
-        return Percent(row["acc_10ms"], row["acc_10ms_lo"], row["acc_10ms_hi"])
-
     return [
         cell_of(raw, lambda row: Number(row["n_notes"])),
         cell_of(raw, lambda row: Percent(row["acc_10ms"])),
-        cell_of(calibrated, interval),
+        cell_of(calibrated, percent_within(10)),
         cell_of(calibrated, lambda row: Percent(row["acc_50ms"])),
         cell_of(calibrated, lambda row: Number(1000 * row["spread_s"], 1)),
     ]

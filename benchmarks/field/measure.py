@@ -78,13 +78,13 @@ def measure(paths: CorpusPaths, params: dict[str, Any], task: Task) -> None:
         If the recording is missing, or the result of the tool before.
     """
     audio, notes = load_excerpt(paths, task.excerpt)
-    duration_s = len(audio) / SAMPLE_RATE
+    duration_s, rate = len(audio) / SAMPLE_RATE, {}
     if task.rate != SAMPLE_RATE:
-        audio = rendered_at(paths, params, task.excerpt, task.rate)
+        audio, rate = rendered_at(paths, params, task.excerpt, task.rate), {"rate": task.rate}
     start_cpu_s = _started(task.method, paths, params)
     forget_peak()
     tool = adapter(task.method, paths, params)
-    heard = _heard(task, tool.hear, audio) if hasattr(tool, "hear") else None
+    heard = _heard(task, partial(tool.hear, **rate), audio) if hasattr(tool, "hear") else None
     before = None if task.before_path is None else read_part(task.before_path)
     align, prepare_cpu_s = _timed(partial(_prepared, tool, audio, heard))
     parts, costs = [], []

@@ -2,9 +2,9 @@
 
 Such a module is an adapter: ``start()`` imports the tool, loads its network and lets it compile,
 which only the first call pays; ``prepare(audio)`` returns a function that places note tables on a
-recording (mono, 16 kHz unless the tool has another rate). A transcriber's ``hear(audio)`` returns
-the notes it hears (columns pitch, onset_s) instead, and ``place_on(heard)`` the function, mostly
-that of :mod:`.matching`. Each is run as its authors advise.
+recording (mono, 16 kHz). A transcriber's ``hear(audio)`` returns the notes it hears (columns pitch,
+onset_s) instead, and ``place_on(heard)`` the function, mostly that of :mod:`.matching`; one with
+another rate is called as ``hear(audio, rate=...)``. Each is run as its authors advise.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ TOOLS = {
     ),
     "transkun_44k": Tool(
         ("transkun", "torch"),
-        "transkun:At44k",
+        "transkun",
         after="cqt_dtw",
         flags=True,
         rate=44_100,

@@ -60,18 +60,6 @@ def prepare(audio: np.ndarray) -> Callable[[pd.DataFrame], Placement]:
     return place_on(hear(audio))
 
 
-class At44k:
-    """On audio of the rate that it was trained on, as an adapter."""
-
-    start = staticmethod(start)
-    place_on = staticmethod(place_on)
-
-    @staticmethod
-    def hear(audio: np.ndarray) -> pd.DataFrame:
-        """Transcribe a recording of 44.1 kHz, as the function of this name."""
-        return hear(audio, 44_100)
-
-
 @cache
 def _model():
     import moduleconf

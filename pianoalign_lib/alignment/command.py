@@ -88,10 +88,7 @@ def run_align(arguments: argparse.Namespace) -> int:
         for name in ("output", "notes", "report")
         if (path := getattr(arguments, name)) is not None
     }
-    _check_outputs(list(outputs.values()), [Path(arguments.recording), Path(arguments.midi)])
-    for name, suffixes in SUFFIXES.items():
-        if name in outputs and outputs[name].suffix.lower() not in suffixes:
-            raise InputError(f"{outputs[name]}: let the name of this output end in {suffixes[0]}")
+    _check_outputs(outputs, [Path(arguments.recording), Path(arguments.midi)])
     begun_s = time.perf_counter()
     from .aligner import align
     from .formats import render, suffix_of
@@ -134,13 +131,19 @@ def _write_all(contents: dict[Path, bytes]) -> None:
             stack.enter_context(atomic_path(path)).write_bytes(content)
 
 
-def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """Refuse outputs that would replace an input, each other, or what is no ordinary file."""
-    places = [os.path.realpath(path) for path in outputs]
-    for path, place in zip(outputs, places, strict=True):
+def _check_outputs(outputs: dict[str, Path], inputs: list[Path]) -> None:
+    """Refuse outputs that would replace an input, each other, or what is no ordinary file.
+
+    And those, by their names, whose suffix says another kind of file.
+    """
+    places = [os.path.realpath(path) for path in outputs.values()]
+    for path, place in zip(outputs.values(), places, strict=True):
         if any(os.path.realpath(source) == place for source in inputs):
             raise InputError(f"{path}: is an input, too; choose another name for the output")
         if places.count(place) > 1:
             raise InputError(f"{path}: is named for two outputs; give each its own name")
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: is there and no ordinary file; choose another name")
+    for name, suffixes in SUFFIXES.items():
+        if name in outputs and outputs[name].suffix.lower() not in suffixes:
+            raise InputError(f"{outputs[name]}: let the name of this output end in {suffixes[0]}")

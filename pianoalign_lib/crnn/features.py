@@ -16,7 +16,7 @@ from ..io.audio import SAMPLE_RATE
 
 N_BINS = 88
 _LOWEST_HZ = 27.5
-_DYNAMIC_RANGE_DB = 80.0
+DYNAMIC_RANGE_DB = 80.0
 _MEL_WINDOW = 2048  # samples, 128 ms
 
 
@@ -80,7 +80,7 @@ def compute_features(audio: np.ndarray, representation: str, fps: int) -> np.nda
         )
     magnitude = magnitude / max(float(magnitude.max()), 1e-10)
     if representation.startswith("log"):
-        decibel = 20.0 * np.log10(np.maximum(magnitude, 10 ** (-_DYNAMIC_RANGE_DB / 20)))
-        magnitude = 1.0 + decibel / _DYNAMIC_RANGE_DB
+        decibel = 20.0 * np.log10(np.maximum(magnitude, 10 ** (-DYNAMIC_RANGE_DB / 20)))
+        magnitude = 1.0 + decibel / DYNAMIC_RANGE_DB
     n_frames = 1 + len(audio) // hop  # one every hop, the first on sample 0
     return np.ascontiguousarray(magnitude.T[:n_frames], dtype=np.float32)

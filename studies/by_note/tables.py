@@ -43,7 +43,7 @@ def table8b_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Tab
     by_note : DataFrame
         ``metrics_by_note.csv``.
     """
-    find = _finder(by_note)
+    find = scores_finder(by_note)
     columns = [
         SET, METHOD, Column("velocity", "Velocity"), *_columns("", ""),
         Column("bias_ms", "Median error, raw (ms)"),
@@ -62,7 +62,7 @@ def table8b_velocity(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Tab
 
 def table8c_repetition(by_note: pd.DataFrame, *, notes: Sequence[str] = ()) -> Table:
     """Return the same by the time since, and until, the neighbours on the same key."""
-    find = _finder(by_note)
+    find = scores_finder(by_note)
     columns = [
         SET, METHOD, Column("gap", "Time on the key"),
         *_columns("previous_", "since the note before"), *_columns("next_", "until the note after"),
@@ -97,9 +97,9 @@ def _columns(prefix: str, group: str) -> list[Column]:
 def _cells(raw: dict | Missing, calibrated: dict | Missing) -> list[Cell]:
     return [
         cell_of(raw, _notes),
-        cell_of(raw, _percent(10)),
+        cell_of(raw, percent_within(10)),
         cell_of(raw, lambda row: Percent(row["acc_50ms"])),
-        cell_of(calibrated, _percent(10)),
+        cell_of(calibrated, percent_within(10)),
         cell_of(calibrated, lambda row: Percent(row["acc_50ms"])),
         cell_of(calibrated, lambda row: Number(1000 * row["spread_s"], 1)),
     ]
@@ -122,15 +122,20 @@ def _keys(by_note: pd.DataFrame) -> Iterator[tuple[str, str, tuple[str, str, str
             yield test_set, EXACT, exact
 
 
-def _finder(by_note: pd.DataFrame) -> Callable[..., dict | Missing]:
-    """Return a function from test set, method, condition, calibrated, kind and lower to scores."""
+def scores_finder(
+    by_note: pd.DataFrame, not_run: str = "no predictions of this method here"
+) -> Callable[..., dict | Missing]:
+    """Return a function from test set, method, condition, calibrated, kind and lower to scores.
+
+    `not_run` says why a method has none.
+    """
     names = ["test_set", "method", "condition", "calibrated", "kind", "lower"]
     rows = {tuple(row[name] for name in names): row for row in by_note.to_dict("records")}
     ran = {key[:3] for key in rows}
 
     def find(*key: Any) -> dict | Missing:
         if key[:3] not in ran:
-            return Missing("not run", "no predictions of this method here")
+            return Missing("not run", not_run)
         return enough_notes(rows.get(key))
 
     return find
@@ -141,7 +146,8 @@ def enough_notes(row: dict | None) -> dict | Missing:
     return _FEW if row is None or row["n_notes"] < LEAST_NOTES else row
 
 
-def _percent(ms: int) -> Callable[[dict], Cell]:
+def percent_within(ms: int) -> Callable[[dict], Cell]:
+    """Return what makes a cell, with its interval, of the scores of a class."""
     name = f"acc_{ms}ms"
     return lambda row: Percent(row[name], row[f"{name}_lo"], row[f"{name}_hi"])
 

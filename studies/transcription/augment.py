@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DYNAMIC_RANGE_DB = 80.0  # what a log-CQT from 0 to 1 spans; a test compares it with a sound
+from pianoalign_lib.crnn.features import DYNAMIC_RANGE_DB
 
 _BENDS = 6  # points of an equaliser's curve, evenly spaced over the keys
 

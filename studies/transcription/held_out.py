@@ -56,7 +56,7 @@ def held_out_f1(
     items = load_heard(paths, "train", kept, variant, config)
     validation = load_heard(paths, "eval", others, variant, config)
     sha = corpus_hash([*kept, *others])
-    state, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
+    _, model, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
     unheard = load_heard(paths, "train", new, variant, config)
-    outputs = [posterior(state.best_model(), item.features) for item in unheard]
+    outputs = [posterior(model, item.features) for item in unheard]
     return best_decoding(outputs, unheard, [threshold], [gap_s], variant.fps)[0]

@@ -55,25 +55,6 @@ def table11_transcription(summary: Summary, quality: pd.DataFrame, params: dict[
     return Table("table11_transcription", caption, columns, rows, _notes(summary, params))
 
 
-def table11c_stronger(summary: Summary, quality: pd.DataFrame, params: dict[str, Any]) -> Table:
-    """Return table 11 of the stronger transcriber; parameters are those of table 11."""
-    own, base = (topic(params, TOPIC)[key] for key in ("stronger", "training"))
-    limits, length = own["augmentation"], own["training"]
-    caption = "Table 11c. As table 11, by a stronger transcriber that hears other pianos, too"
-    columns, rows = _scored(summary, quality, params, planned_stronger(params))
-    notes = [
-        "The network of table 11. Its excerpts are moved by up to "
-        f"{limits['semitones']} keys, equalised by up to {limits['equaliser_db']:g} dB and made "
-        f"louder or softer by up to {limits['level_db']:g} dB, and it is trained for "
-        f"{length['epochs']} epochs instead of {base['epochs']}, at a learning rate of "
-        f"{length['learning_rate']:g} instead of {base['learning_rate']:g}. That was chosen by its "
-        "F1 with true labels on a piano kept out of the training (AkPnBcht).",
-        "Where there is one training, the chance of training is that of table 11's transcriber.",
-        "All else as in table 11.",
-    ]
-    return Table("table11c_stronger", caption, columns, rows, notes)
-
-
 def table11b_precision_recall(summary: Summary, params: dict[str, Any]) -> Table:
     """Return precision and recall behind table 11, raw and calibrated, as means over seeds."""
     tolerances_ms = topic(params, TOPIC)["tolerances_ms"]
@@ -94,6 +75,25 @@ def table11b_precision_recall(summary: Summary, params: dict[str, Any]) -> Table
             rows.append(row)
     caption = "Table 11b. Transcription by training labels: precision and recall of onsets (%)"
     return Table("table11b_precision_recall", caption, columns, rows, _notes(summary, params)[:2])
+
+
+def table11c_stronger(summary: Summary, quality: pd.DataFrame, params: dict[str, Any]) -> Table:
+    """Return table 11 of the stronger transcriber; parameters are those of table 11."""
+    own, base = (topic(params, TOPIC)[key] for key in ("stronger", "training"))
+    limits, length = own["augmentation"], own["training"]
+    caption = "Table 11c. As table 11, by a stronger transcriber that hears other pianos, too"
+    columns, rows = _scored(summary, quality, params, planned_stronger(params))
+    notes = [
+        "The network of table 11. Its excerpts are moved by up to "
+        f"{limits['semitones']} keys, equalised by up to {limits['equaliser_db']:g} dB and made "
+        f"louder or softer by up to {limits['level_db']:g} dB, and it is trained for "
+        f"{length['epochs']} epochs instead of {base['epochs']}, at a learning rate of "
+        f"{length['learning_rate']:g} instead of {base['learning_rate']:g}. That was chosen by its "
+        "F1 with true labels on a piano kept out of the training (AkPnBcht).",
+        "Where there is one training, the chance of training is that of table 11's transcriber.",
+        "All else as in table 11.",
+    ]
+    return Table("table11c_stronger", caption, columns, rows, notes)
 
 
 def _scored(

@@ -99,14 +99,14 @@ def train(paths: CorpusPaths, params: dict[str, Any], name: str, seed: int) -> P
     config, run = transcriber_config(params, seed, kind.stronger), run_name(name, seed)
     variant = VariantConfig(name=run, **topic(params, "crnn"))
     items, validation, sha = _load(paths, params, kind, variant, config)
-    state, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
+    state, model, threshold, gap_s = fit(paths, settings, variant, config, items, validation, sha)
     info = TranscriberInfo(
         name, threshold, gap_s, asdict(variant), asdict(config), paths.corpus, sha
     )
     path = checkpoint_folder(paths) / f"{run}.safetensors"
     with atomic_path(path.with_suffix(".csv")) as temporary:
         pd.DataFrame(state.history).to_csv(temporary, index=False, lineterminator="\n")
-    save_transcriber(path, state.best_model(), info)
+    save_transcriber(path, model, info)
     return path
 
 
@@ -118,8 +118,8 @@ def fit(
     items: list[Heard],
     validation: list[Heard],
     corpus_sha: str,
-) -> tuple[TranscriberState, float, float]:
-    """Train to the end, from where it was stopped; return its state, threshold and gap.
+) -> tuple[TranscriberState, Transcriber, float, float]:
+    """Train to the end, from where it was stopped; return state, best model, threshold and gap.
 
     `settings` is the topic ``transcription``; the variant's name is that of the training.
     """
@@ -135,7 +135,7 @@ def fit(
     _, threshold, gap_s = best_decoding(
         outputs, validation, settings["thresholds"], gaps_s, variant.fps
     )
-    return state, threshold, gap_s
+    return state, model, threshold, gap_s
 
 
 class TranscriberState(TrainingState):
