@@ -327,12 +327,15 @@ def test_quiet_performances_are_fetched_but_for_those_left_out(server, tmp_path,
     monkeypatch.setattr(quiet, "fetch_packages", lambda *_, **__: None)
     server.files |= {f"raw/{path}": data for path, data in files.items()}
     paths = corpus_paths("quiet", tmp_path)
-    quiet.fetch_quiet(paths, f"{server.url}/raw")
     place = paths.sources / "smd"
+    monkeypatch.setenv(quiet.VARIABLE, str(tmp_path))  # the user has them
+    quiet.fetch_quiet(paths, f"{server.url}/raw")
+    assert not place.exists()
+    monkeypatch.delenv(quiet.VARIABLE)
+    quiet.fetch_quiet(paths, f"{server.url}/raw")
     assert {path.name: path.read_bytes() for path in place.iterdir()} == {
         "A one.mid": b"first", "B.mid": b"second",
     }  # fmt: skip
-    monkeypatch.delenv(quiet.VARIABLE, raising=False)
     assert quiet.find_smd(place, "validation") == [(place / "B.mid", blobs[1])]
     server.files["raw/data/B.mid"] = b"another"
     (place / "B.mid").unlink()

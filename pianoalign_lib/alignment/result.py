@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,12 +73,12 @@ class Alignment:
     audio: str
     midi: str
     method: str
-    spectra: Spectra = field(repr=False)
-    structure: pd.DataFrame = field(repr=False)
-    _recording: Recording = field(repr=False)
-    _score: MidiScore = field(repr=False)
-    _warp: Warp = field(repr=False)
-    _doubts: tuple[str, ...] = field(default=(), repr=False)
+    spectra: Spectra
+    structure: pd.DataFrame
+    _recording: Recording
+    _score: MidiScore
+    _warp: Warp
+    _doubts: tuple[str, ...] = ()
 
     @property
     def sample_rate(self) -> int:
@@ -98,6 +98,9 @@ class Alignment:
             notes, recording.name, score.name, method, spectra, structure,
             recording, score, warp, placed.remarks,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<{self.midi} aligned to {self.audio} by {self.method}; {self.summary()}>"
 
     def counts(self) -> dict[str, int]:
         """Return the number of notes of each status, of those that occur or are expected to."""
@@ -128,8 +131,8 @@ class Alignment:
         """Return in a line how far the recording's pitch is away; empty if it is about the same."""
         if abs(self.spectra.tuning) <= IN_TUNE:
             return ""
-        semitones = f", {self.spectra.tuning:+.2f} semitones from {A4_HZ:.0f} Hz"
-        return f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz{semitones}"
+        away = f"{self.spectra.tuning:+.2f} semitones from {A4_HZ:.0f} Hz"
+        return f"tuning: A4 of the MIDI file sounds at {self.tuning:.1f} Hz, {away}"
 
     def summary(self) -> str:
         """Return one line: how many notes of each status, and how far the aligned ones moved."""
@@ -214,8 +217,7 @@ class Alignment:
         """
         if self.method != "localizer":
             raise ConfigError(f"method '{self.method}' knows no anchors; align with the localizer")
-        onset_s = self.notes["onset_s"].to_numpy()
-        placed = placed_around(self._score, onset_s, self.spectra, anchors)
+        placed = placed_around(self._score, self.notes["onset_s"].to_numpy(), self.spectra, anchors)
         return Alignment.assembled(
             self._score, placed, recording=self._recording, method=self.method, spectra=self.spectra
         )
@@ -237,10 +239,9 @@ class Alignment:
         """
         from .page import alignment_page
 
-        parts = [self.summary(), self.tuning_text(), self.structure_text(), *self.remarks]
-        told = ". ".join(filter(None, parts))
+        told = [self.summary(), self.tuning_text(), self.structure_text(), *self.remarks]
         return alignment_page(
-            self.notes, self.plot(), self.listen().player, told,
+            self.notes, self.plot(), self.listen().player, ". ".join(filter(None, told)),
             audio=self.audio, midi=self.midi, method=self.method, duration_s=self.duration_s,
         )  # fmt: skip
 

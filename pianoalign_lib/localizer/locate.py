@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..common.errors import InputError
 from ..io.placement import ALIGNED, NOT_HEARD, UNCERTAIN, Placement
+from .confidence import judged
 from .courses import Chosen, choose_course
 from .hearing import SURE, Hearing
 from .passages import place_by_passage
@@ -36,6 +37,7 @@ def locate(
     *,
     joint: bool = True,
     tendency: bool = True,
+    judge: bool = True,
 ) -> Placement:
     """Find the onset of each note.
 
@@ -54,6 +56,8 @@ def locate(
         The network; by default the released one.
     joint, tendency
         False switches the ingredient off (ablations).
+    judge
+        False: the confidence is what the network says of each note alone, to calibrate it.
 
     Raises
     ------
@@ -68,6 +72,8 @@ def locate(
     onset_s = notes["onset_s"].to_numpy(np.float64)
     order = np.lexsort((notes["pitch"], onset_s))
     result = _located(hearing, notes.iloc[order])
+    if judge:
+        result = judged(result, notes["velocity"].to_numpy(np.float64)[order])
     heard = np.mean(result.heard)
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(

@@ -1,4 +1,4 @@
-"""``python -m training.localizer prepare | latency | train | release``, in the project's folder."""
+"""``python -m training.localizer STEP``, in the project's folder; ``--help`` lists the steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pianoalign_lib.cli import run_command
 from pianoalign_lib.common.config import corpus_paths, load_params
 
-from .release import release_localizer
+from .release import fit_confidence, release_localizer
 from .sources import build_sources, label_latencies
 from .training import train_localizer
 
@@ -38,6 +38,12 @@ def _release(arguments: argparse.Namespace) -> None:
     print(release_localizer(root, load_params(root), arguments.variant))
 
 
+def _confidence(arguments: argparse.Namespace) -> None:
+    """Say where the constants of ``pianoalign_lib/localizer/confidence.py`` come from."""
+    root = corpus_paths("demo").root
+    print(*fit_confidence(root, load_params(root), arguments.variant))
+
+
 def main() -> int:
     """Run one step and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.localizer", description=__doc__)
@@ -51,6 +57,7 @@ def main() -> int:
     for name, run, text in (
         ("train", _train, "train one network; goes on after a stop"),
         ("release", _release, "calibrate one network and write its ONNX file"),
+        ("confidence", _confidence, "fit how sure an onset is, all things considered"),
     ):
         step = steps.add_parser(name, help=text)
         step.add_argument("--variant", default="localizer", help="one of params.yaml: localizer")

@@ -22,6 +22,7 @@ from pianoalign_lib.common.config import topic
 from pianoalign_lib.common.errors import CheckpointError, InputError
 from pianoalign_lib.common.files import atomic_path
 from pianoalign_lib.corpora.timing_errors import Condition, generator, perturb
+from pianoalign_lib.localizer.confidence import clues
 from pianoalign_lib.localizer.locate import locate
 from pianoalign_lib.localizer.patches import N_CHANNELS, N_SCALARS, N_STEPS
 from pianoalign_lib.localizer.runner import CHUNK, DEFAULT, WEIGHTS, Runner, load_runner
@@ -87,25 +88,47 @@ def _export(model: Localizer, target: Path, calibration: tuple[float, float]) ->
 
 def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float]:
     """Return slope and intercept on the logit, by the largest likelihood."""
-    plain = replace(runner, calibration=(1.0, 0.0))
-    pairs = []
+    found = _outcomes(replace(runner, calibration=(1.0, 0.0)), sources)
+    probability = np.clip(found["confidence"].to_numpy(), 1e-6, 1 - 1e-6)
+    x = np.stack([np.log(probability / (1 - probability)), np.ones_like(probability)], axis=1)
+    slope, intercept = _regression(x, found["right"].to_numpy())
+    return slope, intercept
+
+
+def fit_confidence(root: Path, params: dict[str, Any], variant: str) -> tuple[float, ...]:
+    """Return the coefficients of :mod:`pianoalign_lib.localizer.confidence`, in its order."""
+    copies = topic(params, "localizer")["copies"]
+    validation = load_sources(root, params, "validation", copies, augmented=True)
+    found = _outcomes(load_runner(variant), validation)
+    x = [
+        clues(*(own[name].to_numpy(np.float64) for name in ("onset_s", "velocity", "confidence")))
+        for _, own in found.groupby("recording", sort=False)
+    ]
+    return _regression(np.concatenate(x), found["right"].to_numpy())
+
+
+def _regression(x: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
+    """Return the coefficients of a logistic regression, by the largest likelihood."""
+    start = np.zeros(x.shape[1])
+    found = minimize(lambda w: np.logaddexp(0.0, x @ w).mean() - right @ x @ w / len(x), start)
+    return tuple(round(float(weight), 4) for weight in found.x)
+
+
+def _outcomes(runner: Runner, sources: list[Source]) -> pd.DataFrame:
+    """Return the heard notes: recording, onset_s, velocity, what the network says, whether right.
+
+    Grouped by recording, in the order of the sources.
+    """
+    frames = []
     for source in sources:
+        notes = pd.DataFrame({"pitch": source.pitch, "velocity": source.velocity})
+        # Offsets are not known, and not looked at.
+        notes = notes.assign(onset_s=source.onset_s, offset_s=source.onset_s + 0.5)
+        loose = perturb(notes, CONDITION, generator(1, source.name))
         with contextlib.suppress(InputError):  # so noisy that it is taken for another piece
-            pairs.append(_outcomes(plain, source))
-    probability, right = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
-    found = minimize(lambda w: np.logaddexp(0.0, x @ w).mean() - right @ x @ w / len(x), [1.0, 0.0])
-    return round(float(found.x[0]), 4), round(float(found.x[1]), 4)
-
-
-def _outcomes(runner: Runner, source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Return each heard note's decoded probability, and whether its onset is right."""
-    notes = pd.DataFrame({"pitch": source.pitch, "velocity": source.velocity})
-    # Offsets are not known, and not looked at.
-    notes = notes.assign(onset_s=source.onset_s, offset_s=source.onset_s + 0.5)
-    loose = perturb(notes, CONDITION, generator(1, source.name))
-    located = locate(source.spectra, loose, runner)
-    heard = located.status != "not heard"
-    error_s = np.abs(located.onset_s - source.onset_s)
-    return located.confidence[heard], (error_s <= TOLERANCE_S)[heard]
+            located = locate(source.spectra, loose, runner, judge=False)
+            right = np.abs(located.onset_s - source.onset_s) <= TOLERANCE_S
+            outcome = {"onset_s": located.onset_s, "confidence": located.confidence}
+            frame = notes.assign(recording=source.name, right=right, **outcome)
+            frames.append(frame[located.heard])
+    return pd.concat(frames, ignore_index=True)

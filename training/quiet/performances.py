@@ -8,6 +8,7 @@ repository.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -66,6 +67,8 @@ def find_smd(fetched: Path, split: str) -> list[tuple[Path, str]]:
 def fetch_quiet(paths: CorpusPaths, base_url: str = BASE_URL) -> None:
     """Put the validation's piano and the performances into the corpus's sources.
 
+    Performances of which ``PIANOALIGN_SMD`` names a folder are not fetched.
+
     Raises
     ------
     CorpusError
@@ -80,6 +83,8 @@ def fetch_quiet(paths: CorpusPaths, base_url: str = BASE_URL) -> None:
         label="fetch a piano (13 MB)",
         download=download_by_pip,
     )
+    if os.environ.get(VARIABLE):
+        return
     wanted = listed().query("split != ''")
     remotes = [
         Remote(paths.sources / "smd" / Path(path).name, f"{base_url}/{quote(path)}", f"git:{blob}")
