@@ -17,6 +17,7 @@ from pianoalign_lib.corpora.maps.folder import VARIABLE
 from pianoalign_lib.scoring import evaluation
 from tools import verify
 
+RENDERED_ANEW = "6289ae9db447"  # demo's training recordings since rooms are the same everywhere
 NAMES = ["test_set", "method", "condition", "calibrated", "recording"]
 
 
@@ -74,11 +75,15 @@ def test_the_checkpoints_are_those_of_the_parameters(repository, corpus):
     from pianoalign_lib.crnn.checkpoints import load_checkpoint
 
     params = load_params(repository, corpus)
-    hashes = set()
+    info_of = {}
     for name in params["variants"]:
         path = repository / "checkpoints" / corpus / f"{name}.safetensors"
         _, info = load_checkpoint(path, expected=variant_config(params, name))
         assert info.training == vars(training_config(params, name))
         assert path.stat().st_size < 5_000_000
-        hashes.add(info.corpus_sha256)
-    assert len(hashes) == 1, "all variants were trained on the same recordings"
+        info_of[name] = info.corpus_sha256
+    hashes = set(info_of.values())
+    # All on the same recordings, but demo's GRU: it was trained anew later, on a rendering in which
+    # six of 192 have other last bits.
+    assert len(hashes - ({RENDERED_ANEW} if corpus == "demo" else set())) == 1
+    assert (info_of["gru"] == RENDERED_ANEW) == (corpus == "demo")

@@ -13,7 +13,7 @@ from conftest import toy_notes
 from companion.figures import corpus as corpus_plots
 from companion.report.story import cost_note, differences, kept_note, read_logs, trainings
 from companion.tables.corpus import table1_corpus
-from companion.tables.provenance import provenance, publish, read_header
+from companion.tables.provenance import provenance, publish, read_header, training_hash
 from pianoalign_lib.common.config import load_params, variant_config
 from pianoalign_lib.common.errors import CheckpointError, PianoAlignError
 from pianoalign_lib.common.files import sha256_file
@@ -138,11 +138,12 @@ def test_published_tables_carry_their_provenance(trained):
     assert len(pd.read_csv(path, comment="#")) == len(table.rows)
 
 
-def test_checkpoints_of_different_trainings_do_not_go_together(trained):
+def test_a_checkpoint_that_was_trained_on_other_recordings_is_named(trained):
     paths, params = trained
+    most = training_hash(paths)
     add_checkpoint(paths, params, "gru", "another")
-    with pytest.raises(CheckpointError, match="different recordings .*gru another"):
-        provenance(paths, params)
+    assert training_hash(paths) == most
+    assert provenance(paths, params)[0].endswith(f"{most}, of gru: another (training)")
 
 
 def test_missing_and_corrupt_checkpoints_are_named(trained):

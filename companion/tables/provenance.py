@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -82,7 +83,7 @@ def provenance(
     ------
     CorpusError, CheckpointError, ConfigError
         If the index of the ``eval`` part, a checkpoint or a topic of the parameters is missing or
-        corrupt, or if the checkpoints were trained on different recordings.
+        corrupt.
     """
     parameters = {name: topic(params, name) for name in SHOWN}
     everything = {name: topic(params, name) for name in (*HASHED, paths.corpus)}
@@ -96,9 +97,12 @@ def provenance(
     tested = [item for item in recordings if item.split == "test"]
     minutes = sum(item.duration_s for item in tested) / 60
     weights = ", ".join(sorted(_checkpoints(paths, params, methods)))
+    most = training_hash(paths)
+    others = {name: value for name, value in _trained_on(paths).items() if value != most}
+    trained = [most, *(f"of {name}: {value}" for name, value in others.items())]
     return [
         f"corpus: {paths.corpus}, sha256 {corpus_hash(recordings)} (validation and test), "
-        f"{training_hash(paths)} (training)",
+        f"{', '.join(trained)} (training)",
         f"recordings: {len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
         f"parameters: {_json(parameters | {'digest': digest(everything)})}",
         f"seed: {_json(seeds)}",
@@ -128,20 +132,20 @@ def _checkpoints(paths: CorpusPaths, params: dict[str, Any], methods: Iterable[s
 
 
 def training_hash(paths: CorpusPaths) -> str:
-    """Return the hash of the recordings that all released checkpoints were trained on.
+    """Return the hash of the recordings that most released checkpoints were trained on.
 
-    That there is none, or that they were trained on different ones, is a `CheckpointError`.
+    That there is none is a `CheckpointError`.
     """
+    (most, _), *_ = Counter(_trained_on(paths).values()).most_common(1)
+    return most
+
+
+def _trained_on(paths: CorpusPaths) -> dict[str, str]:
+    """Return each released variant and the hash of its training recordings."""
     files = sorted(paths.checkpoints.glob("*.safetensors"))
-    hashes = {file.stem: read_header(file)["corpus_sha256"] for file in files}
-    if not hashes:
+    if not files:
         raise CheckpointError(f"{paths.checkpoints}: holds no checkpoint; restore it from git")
-    if len(set(hashes.values())) > 1:
-        found = ", ".join(f"{name} {value}" for name, value in hashes.items())
-        raise CheckpointError(
-            f"{paths.checkpoints}: trained on different recordings ({found}); train again"
-        )
-    return next(iter(hashes.values()))
+    return {file.stem: read_header(file)["corpus_sha256"] for file in files}
 
 
 def read_header(path: Path) -> dict[str, Any]:
