@@ -18,6 +18,7 @@ import soundfile as sf
 
 import pianoalign_lib.localizer.locate as locate_module
 from pianoalign_lib import cli
+from pianoalign_lib.common.errors import InputError
 from pianoalign_lib.io.placement import Placement
 
 RATE = 16_000
@@ -56,6 +57,33 @@ def left(files: SimpleNamespace) -> list[str]:
 
 
 INPUTS = ["loose.mid", "recording.wav"]
+
+
+@pytest.mark.parametrize(
+    ("options", "weights"),
+    [
+        ((), "localizer"),
+        (("--quality", "fast"), "localizer"),
+        (("--quality", "best"), "localizer_best"),
+        (("--weights", "localizer_1"), "localizer_1"),
+    ],
+)
+def test_a_quality_is_another_name_for_weights(files, monkeypatch, options, weights) -> None:
+    asked = []
+
+    def align(*_, **chosen):
+        asked.append(chosen["weights"])
+        raise InputError("enough")
+
+    monkeypatch.setattr("pianoalign_lib.alignment.aligner.align", align)
+    assert run(files, "-o", files.out / "a.mid", *options) == 1
+    assert asked == [weights]
+
+
+def test_quality_and_weights_exclude_each_other(files, capsys) -> None:
+    with pytest.raises(SystemExit):
+        run(files, "-o", files.out / "a.mid", "--quality", "best", "--weights", "localizer_1")
+    assert "not allowed with argument --quality" in capsys.readouterr().err
 
 
 def test_all_outputs_and_a_summary(files, capsys):

@@ -18,7 +18,15 @@ EPILOG = (
     "codes: 0; 1: an input cannot be used, and nothing is written; 3: less than half of the notes "
     "are sure."
 )
+QUALITIES = {"fast": "localizer", "best": "localizer_best"}
 SUFFIXES = {"output": (".mid", ".midi"), "report": (".html", ".htm")}
+
+
+class _Quality(argparse.Action):
+    """Takes the weights of a quality."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        namespace.weights = QUALITIES[values]
 
 
 def add_align_parser(commands) -> None:
@@ -68,9 +76,18 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         default="once",
         help="unfold: notes of a passage that is played again are written for each time",
     )
-    parser.add_argument(
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument(
+        "--quality",
+        dest="weights",
+        choices=QUALITIES,
+        action=_Quality,
+        default=argparse.SUPPRESS,
+        help="best: weights that place loose MIDI better, and scores no better (fast)",
+    )
+    network.add_argument(
         "--weights",
-        default="localizer",
+        default=QUALITIES["fast"],
         help="of the localizer, by a name that 'pianoalign models' lists (localizer)",
     )
 
