@@ -24,24 +24,27 @@ OTHERS = np.arange(11.0) + 30.0
 def heard(onset_s, velocity, confidence, status=ALIGNED) -> Placement:
     """Return what is said of some notes, which are followed by others that are far off."""
     given_ = placement([*onset_s, *OTHERS_S], [*confidence, *OTHERS * 0 + 0.9], status)
-    found = judged(given_, np.array([*velocity, *OTHERS], float))
+    found = judged(given_, np.full(len(given_.onset_s), 60), np.array([*velocity, *OTHERS], float))
     return found.take(np.arange(len(onset_s)))
 
 
 def test_clues_as_worked_out_by_hand() -> None:
     # Found in another order than given; 0.3 s is farther than "nearby".
     onset_s = np.array([1.0, 0.3, 0.9, *OTHERS_S])
-    found = clues(onset_s, np.array([50, 100, 75, *OTHERS]), np.full(14, 0.5))
+    pitch = np.array([72, 60, 21, *OTHERS * 0 + 60])
+    found = clues(onset_s, pitch, np.array([50, 100, 75, *OTHERS]), np.full(14, 0.5))
     assert found[:, 0].tolist() == [1.0] * 14
     assert found[:, 1] == pytest.approx([0.0] * 14)  # even odds
-    assert found[:, 2] == pytest.approx([-1.0] + [0.0] * 13)
-    assert found[:, 3] == pytest.approx([0.0] * 14)
+    assert found[:, 2] == pytest.approx([0.0] * 14)
+    assert found[:, 3] == pytest.approx([-1.0] + [0.0] * 13)
+    assert found[:, 4] == pytest.approx([0, 0, 0, 0.2, 0.16, 0.12, 0.08, 0.04, *[0.0] * 6])
+    assert found[:, 5] == pytest.approx([1.0, 0.0, -3.25] + [0.0] * 11)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 127)), min_size=1, max_size=40))
 def test_the_loudest_nearby_is_the_one_that_a_loop_finds(notes: list[tuple[float, int]]) -> None:
     onset_s, velocity = np.array([*notes, *zip(OTHERS_S, OTHERS, strict=True)], float).T
-    found = clues(onset_s, velocity, np.full(len(onset_s), 0.8))[:, 2]
+    found = clues(onset_s, velocity, velocity, np.full(len(onset_s), 0.8))[:, 3]
     for row, (time_s, own) in enumerate(notes):
         loudest = max(v for t, v in notes if time_s - 0.25 <= t <= time_s + 0.25)
         assert found[row] == pytest.approx((own - loudest) / 25.0)
@@ -57,9 +60,10 @@ def test_a_soft_note_under_a_loud_one_is_less_sure_than_alone() -> None:
 def test_in_a_score_each_note_may_be_a_soft_one() -> None:
     onset_s = np.arange(200) / 2.0
     for velocity in (np.full(200, 64.0), np.where(np.arange(200) < 90, 49.0, 80.0)):  # p, then f
-        found = judged(placement(onset_s, np.full(200, 0.8)), velocity).confidence
+        found = judged(placement(onset_s, np.full(200, 0.8)), velocity * 0, velocity).confidence
         assert np.ptp(found) < 1e-9
-        loud = judged(placement(onset_s, np.full(200, 0.8)), 30 + np.arange(200) % 80).confidence
+        told = 30 + np.arange(200) % 80
+        loud = judged(placement(onset_s, np.full(200, 0.8)), told * 0, told).confidence
         assert found[0] < loud.max()
 
 
@@ -72,7 +76,7 @@ def test_what_becomes_less_likely_than_not_is_uncertain_and_stays_in_place() -> 
 
 def test_what_came_in_is_as_it_was() -> None:
     given_ = placement([1.0], [0.3])
-    assert judged(given_, np.array([64.0])).status.tolist() == [UNCERTAIN]
+    assert judged(given_, np.array([60]), np.array([64.0])).status.tolist() == [UNCERTAIN]
     assert given_.status.tolist() == [ALIGNED] and given_.confidence.tolist() == [0.3]
 
 
@@ -83,10 +87,13 @@ def test_nothing_doubtful_becomes_sure() -> None:
 
 def test_notes_that_are_not_heard_keep_their_confidence() -> None:
     silent = placement([1.0, 2.0], [0.7, 0.4], NOT_HEARD)
-    assert judged(silent, np.array([60.0, 60.0])).confidence.tolist() == [0.7, 0.4]
+    assert judged(silent, np.array([60, 60]), np.array([60.0, 60.0])).confidence.tolist() == [
+        0.7,
+        0.4,
+    ]
     mixed = placement([1.0, 1.0, *OTHERS_S], [0.7, 0.9, *OTHERS * 0 + 0.9])
     mixed.status[0] = NOT_HEARD
-    found = judged(mixed, np.array([127, 20, *OTHERS])).confidence
+    found = judged(mixed, np.full(13, 60), np.array([127, 20, *OTHERS])).confidence
     assert found[0] == 0.7  # and a note that is not there masks no other
     assert found[1] == pytest.approx(heard([1.0], [20], [0.9]).confidence[0])
 

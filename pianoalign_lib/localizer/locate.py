@@ -73,7 +73,8 @@ def locate(
     order = np.lexsort((notes["pitch"], onset_s))
     result = _located(hearing, notes.iloc[order])
     if judge:
-        result = judged(result, notes["velocity"].to_numpy(np.float64)[order])
+        pitch, velocity = (notes[name].to_numpy(np.float64) for name in ("pitch", "velocity"))
+        result = judged(result, pitch[order], velocity[order])
     heard = np.mean(result.heard)
     if heard < ANOTHER_PIECE_SHARE:
         raise InputError(

@@ -100,8 +100,9 @@ def fit_confidence(root: Path, params: dict[str, Any], variant: str) -> tuple[fl
     copies = topic(params, "localizer")["copies"]
     validation = load_sources(root, params, "validation", copies, augmented=True)
     found = _outcomes(load_runner(variant), validation)
+    names = ("onset_s", "pitch", "velocity", "confidence")
     x = [
-        clues(*(own[name].to_numpy(np.float64) for name in ("onset_s", "velocity", "confidence")))
+        clues(*(own[name].to_numpy(np.float64) for name in names))
         for _, own in found.groupby("recording", sort=False)
     ]
     return _regression(np.concatenate(x), found["right"].to_numpy())
