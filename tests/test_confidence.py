@@ -98,7 +98,23 @@ def test_notes_that_are_not_heard_keep_their_confidence() -> None:
     assert found[1] == pytest.approx(heard([1.0], [20], [0.9]).confidence[0])
 
 
-@given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))
-def test_surer_notes_stay_surer(one: float, other: float) -> None:
-    found = heard([1.0, 9.0], [60, 60], [one, other]).confidence
-    assert (found[0] - found[1]) * (one - other) >= 0
+@given(st.lists(st.floats(0.01, 0.9), min_size=3, max_size=20), st.data())
+def test_a_note_that_is_surer_itself_is_surer_in_the_end(alone: list[float], data) -> None:
+    note = data.draw(st.integers(0, len(alone) - 1))
+    surer = [*alone]
+    surer[note] = data.draw(st.floats(alone[note], 0.99))
+    onset_s, velocity = np.arange(len(alone)) / 10.0, 30 + 7 * np.arange(len(alone)) % 50
+    before = heard(onset_s, velocity, alone).confidence
+    after = heard(onset_s, velocity, surer).confidence
+    assert np.all(after >= before - 1e-12)  # and so are those around it
+
+
+def test_few_velocities_of_the_whole_file_make_a_score() -> None:
+    """Also where the notes that are heard have few: they are a performance's."""
+    told = placement([1.0, 1.1, *OTHERS_S], [0.8, 0.8, *OTHERS * 0 + 0.9])
+    told.status[2:] = NOT_HEARD
+    velocity = np.array([20, 80, *OTHERS], float)
+    found = judged(told, np.full(13, 60), velocity).confidence
+    assert found[0] < found[1] - 0.1
+    alone = judged(told.take(np.arange(2)), np.full(2, 60), velocity[:2]).confidence
+    assert alone[0] == pytest.approx(alone[1])

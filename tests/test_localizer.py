@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pianoalign_lib.common.errors import InputError
+from pianoalign_lib.localizer.confidence import judged
 from pianoalign_lib.localizer.decode import SMALLEST_GAP_S, decode
 from pianoalign_lib.localizer.locate import locate
 from pianoalign_lib.localizer.patches import (
@@ -261,8 +262,31 @@ def test_notes_keep_their_rows_whatever_their_order() -> None:
     audio, true = _example()
     shuffled = true.sample(frac=1.0, random_state=1)
     spectra = compute_spectra(audio)
-    straight = locate(spectra, true).onset_s
-    assert np.allclose(locate(spectra, shuffled).onset_s, straight[shuffled.index], atol=1e-4)
+    straight, found = locate(spectra, true), locate(spectra, shuffled)
+    assert np.allclose(found.onset_s, straight.onset_s[shuffled.index], atol=1e-4)
+    assert np.allclose(found.confidence, straight.confidence[shuffled.index], atol=1e-6)
+    assert np.ptp(straight.confidence) > 1e-4  # which are not all alike
+
+
+def test_what_the_network_says_alone_can_be_had() -> None:
+    audio, true = _example()
+    spectra = compute_spectra(audio)
+    alone, all_told = locate(spectra, true, judge=False), locate(spectra, true)
+    assert np.array_equal(alone.onset_s, all_told.onset_s)
+    columns = (true[name].to_numpy(float) for name in ("pitch", "velocity"))
+    assert np.allclose(judged(alone, *columns).confidence, all_told.confidence)
+    assert not np.allclose(alone.confidence, all_told.confidence)
+
+
+def test_a_regression_finds_the_weights_that_outcomes_were_drawn_from() -> None:
+    pytest.importorskip("torch")
+    from training.localizer.release import _regression
+
+    rng = np.random.default_rng(3)
+    x = np.column_stack([np.ones(40_000), rng.normal(size=(40_000, 2))])
+    weights = np.array([-0.5, 1.5, 0.7])
+    right = rng.uniform(size=len(x)) < 1.0 / (1.0 + np.exp(-x @ weights))
+    assert _regression(x, right) == pytest.approx(weights, abs=0.06)
 
 
 def test_onnx_equals_torch(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..common.errors import InputError
 from ..io.midi_score import MidiScore
 from ..io.placement import ALIGNED, NOT_HEARD, Placement
+from ..localizer.confidence import judged
 from ..localizer.locate import locate
 from ..localizer.spectra import BANDS_FPS, LONG_FPS, SHORT_FPS, Spectra
 from .keys import struck_keys
@@ -95,7 +96,8 @@ def _placed(
         if found is not None:
             onset_s[rows] = np.clip(found.onset_s + begin_s, low_s - CHORD_S, high_s + CHORD_S)
             confidence[rows], status[rows] = found.confidence, found.status
-    return Placement(onset_s, confidence, status)
+    pitch, velocity = (keys[name].to_numpy(np.float64) for name in ("pitch", "velocity"))
+    return judged(Placement(onset_s, confidence, status), pitch, velocity)
 
 
 def _best(spectra: Spectra, keys: pd.DataFrame, guess_s: np.ndarray) -> Placement | None:
@@ -106,7 +108,7 @@ def _best(spectra: Spectra, keys: pd.DataFrame, guess_s: np.ndarray) -> Placemen
     best, most = None, -1.0
     for notes in (guessed, own):
         try:
-            found = locate(spectra, notes)
+            found = locate(spectra, notes, judge=False)
         except InputError:  # too little is heard
             continue
         sure = float(np.mean(found.status == ALIGNED))

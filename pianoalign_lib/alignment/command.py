@@ -22,13 +22,6 @@ QUALITIES = {"fast": "localizer", "best": "localizer_best"}
 SUFFIXES = {"output": (".mid", ".midi"), "report": (".html", ".htm")}
 
 
-class _Quality(argparse.Action):
-    """Takes the weights of a quality."""
-
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        namespace.weights = QUALITIES[values]
-
-
 def add_align_parser(commands) -> None:
     """Add the command to the subparsers `commands`."""
     parser = commands.add_parser(
@@ -79,17 +72,18 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     network = parser.add_mutually_exclusive_group()
     network.add_argument(
         "--quality",
-        dest="weights",
         choices=QUALITIES,
-        action=_Quality,
-        default=argparse.SUPPRESS,
-        help="best: weights that place loose MIDI better, and scores no better (fast)",
+        help="best: weights that place the notes of loose MIDI better, and those of scores a "
+        "little worse, in the same time (fast)",
     )
     network.add_argument(
-        "--weights",
-        default=QUALITIES["fast"],
-        help="of the localizer, by a name that 'pianoalign models' lists (localizer)",
+        "--weights", help="of the localizer, by a name that 'pianoalign models' lists (localizer)"
     )
+
+
+def weights_of(arguments: argparse.Namespace) -> str:
+    """Return the name of the weights that were asked for, by either option."""
+    return arguments.weights or QUALITIES[arguments.quality or "fast"]
 
 
 def run_align(arguments: argparse.Namespace) -> int:
@@ -115,8 +109,10 @@ def run_align(arguments: argparse.Namespace) -> int:
         suffix_of(outputs["notes"])  # before the work, not after it
 
     start_s = time.perf_counter()
-    options = {name: getattr(arguments, name) for name in ("method", "repeats", "weights")}
-    result = align(arguments.recording, arguments.midi, **options)
+    result = align(
+        arguments.recording, arguments.midi,
+        method=arguments.method, repeats=arguments.repeats, weights=weights_of(arguments),
+    )  # fmt: skip
     contents = {"output": result.midi_bytes(keep_beats=arguments.keep_beats)}
     if "notes" in outputs:
         contents["notes"] = render(result, outputs["notes"]).encode()

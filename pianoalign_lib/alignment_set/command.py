@@ -8,7 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from ..alignment.command import add_choices
+from ..alignment.command import add_choices, weights_of
 from ..common.errors import ConfigError, PianoAlignError
 
 EXAMPLE = "example: pianoalign align-set pairs.csv --out aligned/ --workers 4"
@@ -78,13 +78,14 @@ def run_align_set(arguments: argparse.Namespace) -> int:
     workers = default_workers() if arguments.workers is None else arguments.workers
     if workers < 1:
         raise ConfigError(f"--workers {workers}: give a number from 1 on")
-    check_weights(arguments.weights)
+    weights = weights_of(arguments)
+    check_weights(weights)
     pairs = read_pairs(arguments.pairs, arguments.midi)
     if arguments.check:
         return _check(pairs)
     start_s = time.time()
     task = Task(
-        Path(arguments.out), suffix_of(arguments.notes), arguments.repeats, arguments.weights,
+        Path(arguments.out), suffix_of(arguments.notes), arguments.repeats, weights,
         arguments.keep_beats, arguments.reports,
     )  # fmt: skip
     records = {pair.name: record for pair in pairs if (record := finished(pair, task))}

@@ -4,4 +4,4 @@ Nothing enters but ``params.yaml``; small helpers leave. Imports no other room, 
 ``align`` loads it. (``config`` alone needs PyYAML, and ``align`` does not load it.)
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

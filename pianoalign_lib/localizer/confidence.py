@@ -25,12 +25,16 @@ NEARBY_S = 0.25
 VELOCITY_STEP, SOFT = 25.0, 35.0
 MIDDLE_C = 60
 # A file of no more velocities than this is taken for a score, which does not tell the soft notes:
-# each may be one. So much softer is what is worth most on the same recordings, all at velocity 64.
+# each may be one. So much softer is likeliest on the same recordings with all notes at velocity 64.
 FEW_VELOCITIES, SOFTER = 10, -0.8
 
 
 def clues(
-    onset_s: np.ndarray, pitch: np.ndarray, velocity: np.ndarray, confidence: np.ndarray
+    onset_s: np.ndarray,
+    pitch: np.ndarray,
+    velocity: np.ndarray,
+    confidence: np.ndarray,
+    softer: float | None = None,
 ) -> np.ndarray:
     """Return what tells how sure a note is [shape=(n_notes, 6)], as `RIGHT` weighs it.
 
@@ -38,18 +42,20 @@ def clues(
     ----------
     onset_s, pitch, velocity, confidence : np.ndarray [shape=(n_notes,)]
         Where each note was found, what the MIDI file says of it, and the network's confidence.
+    softer
+        What is taken for each note's softness where the velocities do not tell it.
     """
     order = np.argsort(onset_s, kind="stable")
     sure = confidence[order]
     around = uniform_filter1d(sure, 2 * AROUND + 1, mode="mirror")
-    if len(np.unique(velocity)) > FEW_VELOCITIES:
-        softer = _over_loudest(onset_s[order], velocity[order]) / VELOCITY_STEP
+    if softer is None:
+        over = _over_loudest(onset_s[order], velocity[order]) / VELOCITY_STEP
         soft = np.maximum(SOFT - velocity[order], 0.0) / VELOCITY_STEP
     else:
-        softer, soft = np.full(len(order), SOFTER), np.zeros(len(order))
+        over, soft = np.full(len(order), softer), np.zeros(len(order))
     octaves = (pitch[order] - MIDDLE_C) / 12.0
     found = np.empty((len(order), len(RIGHT)))
-    columns = (np.ones(len(order)), logit(sure), logit(around), softer, soft, octaves)
+    columns = (np.ones(len(order)), logit(sure), logit(around), over, soft, octaves)
     found[order] = np.stack(columns, axis=1)
     return found
 
@@ -74,7 +80,8 @@ def judged(found: Placement, pitch: np.ndarray, velocity: np.ndarray) -> Placeme
     if not heard.any():
         return found
     confidence, status = found.confidence.copy(), found.status.copy()
-    given = (each[heard] for each in (found.onset_s, pitch, velocity, confidence))
-    confidence[heard] = 1.0 / (1.0 + np.exp(-clues(*given) @ np.array(RIGHT)))
+    softer = SOFTER if len(np.unique(velocity)) <= FEW_VELOCITIES else None
+    known = clues(found.onset_s[heard], pitch[heard], velocity[heard], confidence[heard], softer)
+    confidence[heard] = 1.0 / (1.0 + np.exp(-known @ np.array(RIGHT)))
     status[(status == ALIGNED) & (confidence < SURE)] = UNCERTAIN
     return replace(found, confidence=confidence, status=status)

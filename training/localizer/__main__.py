@@ -41,7 +41,8 @@ def _release(arguments: argparse.Namespace) -> None:
 def _confidence(arguments: argparse.Namespace) -> None:
     """Say where the constants of ``pianoalign_lib/localizer/confidence.py`` come from."""
     root = corpus_paths("demo").root
-    print(*fit_confidence(root, load_params(root), arguments.variant))
+    right, softer = fit_confidence(root, load_params(root), arguments.variant)
+    print(f"RIGHT = {right}, SOFTER = {softer}")
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """From trained weights to what is shipped: an ONNX file that knows how sure it may be.
 
-The confidence is calibrated on the validation recordings: a logistic regression from the decoded
-probability to whether the onset is right within 10 ms (Platt 1999).
+What a network says is calibrated on the validation recordings: a logistic regression from the
+decoded probability to whether the onset is right within 10 ms (Platt 1999). Another one, for all
+networks, weighs that with what else is known of a note: pianoalign_lib/localizer/confidence.py.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .sources import load_sources
 from .training import run_path, training_run
 
 TOLERANCE_S = 0.010
+EVEN = 64  # velocity of every note of a score
 CONDITION = Condition("note100", note_ms=100)
 SHIPPED = (DEFAULT, "localizer_1", "localizer_best", "localizer_joint")  # in the package
 
@@ -50,7 +52,7 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
         raise CheckpointError(f"{path}: not found; run 'python -m training.localizer train' first")
     model = Localizer(training_run(params, variant).network)
     model.load_state_dict(load_file(path))
-    folder = WEIGHTS if variant in SHIPPED else root / "checkpoints" / "localizer"
+    folder = _folder(root, variant)
     target = folder / f"{variant}.onnx"
     copies = topic(params, "localizer")["copies"]
     _export(model.eval(), target, (1.0, 0.0))
@@ -59,6 +61,10 @@ def release_localizer(root: Path, params: dict[str, Any], variant: str) -> Path:
     _export(model, target, fit_calibration(load_runner(variant, folder), validation))
     load_runner.cache_clear()
     return target
+
+
+def _folder(root: Path, variant: str) -> Path:
+    return WEIGHTS if variant in SHIPPED else root / "checkpoints" / "localizer"
 
 
 def _export(model: Localizer, target: Path, calibration: tuple[float, float]) -> None:
@@ -95,17 +101,36 @@ def fit_calibration(runner: Runner, sources: list[Source]) -> tuple[float, float
     return slope, intercept
 
 
-def fit_confidence(root: Path, params: dict[str, Any], variant: str) -> tuple[float, ...]:
-    """Return the coefficients of :mod:`pianoalign_lib.localizer.confidence`, in its order."""
+def fit_confidence(
+    root: Path, params: dict[str, Any], variant: str
+) -> tuple[tuple[float, ...], float]:
+    """Return ``RIGHT`` and ``SOFTER`` of :mod:`pianoalign_lib.localizer.confidence`."""
     copies = topic(params, "localizer")["copies"]
     validation = load_sources(root, params, "validation", copies, augmented=True)
-    found = _outcomes(load_runner(variant), validation)
-    names = ("onset_s", "pitch", "velocity", "confidence")
-    x = [
-        clues(*(own[name].to_numpy(np.float64) for name in names))
-        for _, own in found.groupby("recording", sort=False)
-    ]
-    return _regression(np.concatenate(x), found["right"].to_numpy())
+    runner = load_runner(variant, _folder(root, variant))
+    found = _outcomes(runner, validation)
+    weights = _regression(_clues(found), found["right"].to_numpy())
+    # As in a score: all notes at one velocity, the network being told so, too.
+    even = [replace(each, velocity=np.full_like(each.velocity, EVEN)) for each in validation]
+    found = _outcomes(runner, even)
+    right = found["right"].to_numpy()
+
+    def cost(softer: float) -> float:
+        odds = _clues(found, softer) @ np.array(weights)
+        return float(np.logaddexp(0.0, odds).mean() - right @ odds / len(odds))
+
+    return weights, min(np.arange(0.0, -2.0, -0.1).round(1).tolist(), key=cost)
+
+
+def _clues(found: pd.DataFrame, softer: float | None = None) -> np.ndarray:
+    parts = []
+    for _, own in found.groupby("recording", sort=False):
+        onset_s, pitch, velocity, confidence = (
+            own[name].to_numpy(np.float64)
+            for name in ("onset_s", "pitch", "velocity", "confidence")
+        )
+        parts.append(clues(onset_s, pitch, velocity, confidence, softer))
+    return np.concatenate(parts)
 
 
 def _regression(x: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
@@ -116,9 +141,9 @@ def _regression(x: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
 
 
 def _outcomes(runner: Runner, sources: list[Source]) -> pd.DataFrame:
-    """Return the heard notes: recording, onset_s, velocity, what the network says, whether right.
+    """Return the heard notes: recording, onset_s, pitch, velocity, confidence, whether right.
 
-    Grouped by recording, in the order of the sources.
+    Grouped by recording, in the order of the sources; the confidence is the network's own.
     """
     frames = []
     for source in sources:
