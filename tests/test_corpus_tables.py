@@ -150,7 +150,7 @@ def test_a_table_on_a_part_of_maps_says_so(tmp_path, repository, monkeypatch):
     assert real < whole < len(listed())
     assert expected_recordings("demo", params) is None
     paths = replace(corpus_paths("maps", repository), root=tmp_path)
-    monkeypatch.setattr("companion.tables.provenance.training_hash", lambda _: "0123")
+    monkeypatch.setattr("companion.tables.provenance._trained_on", lambda _: {"crnn": "0123"})
     row = Recording("r", "test", "test", "p", "X", "software", 60.0, 5, "ab")
     for count, stamp in ((3, f"(partial: 3 of {whole} recordings)"), (whole, None)):
         rows = [replace(row, recording=f"r{index}") for index in range(count)]
