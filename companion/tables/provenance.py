@@ -97,12 +97,12 @@ def provenance(
     tested = [item for item in recordings if item.split == "test"]
     minutes = sum(item.duration_s for item in tested) / 60
     weights = ", ".join(sorted(_checkpoints(paths, params, methods)))
-    most = training_hash(paths)
-    others = {name: value for name, value in _trained_on(paths).items() if value != most}
-    trained = [most, *(f"of {name}: {value}" for name, value in others.items())]
+    hashes = _trained_on(paths)
+    most = _commonest(hashes)
+    others = (f"of {name}: {value}" for name, value in hashes.items() if value != most)
     return [
         f"corpus: {paths.corpus}, sha256 {corpus_hash(recordings)} (validation and test), "
-        f"{', '.join(trained)} (training)",
+        f"{', '.join([most, *others])} (training)",
         f"recordings: {len(tested)} tested, {minutes:.0f} min; which ones: corpus.csv",
         f"parameters: {_json(parameters | {'digest': digest(everything)})}",
         f"seed: {_json(seeds)}",
@@ -136,7 +136,11 @@ def training_hash(paths: CorpusPaths) -> str:
 
     That there is none is a `CheckpointError`.
     """
-    (most, _), *_ = Counter(_trained_on(paths).values()).most_common(1)
+    return _commonest(_trained_on(paths))
+
+
+def _commonest(hashes: dict[str, str]) -> str:
+    ((most, _),) = Counter(hashes.values()).most_common(1)
     return most
 
 

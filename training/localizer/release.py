@@ -34,7 +34,6 @@ from .sources import load_sources
 from .training import run_path, training_run
 
 TOLERANCE_S = 0.010
-CLUES = ("onset_s", "pitch", "velocity", "confidence")
 EVEN = 64  # velocity of every note of a score
 CONDITION = Condition("note100", note_ms=100)
 SHIPPED = (DEFAULT, "localizer_1", "localizer_best", "localizer_joint")  # in the package
